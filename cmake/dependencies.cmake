@@ -1,0 +1,11 @@
+# Libraries of the distribution. Each is wrapped by one file of src/base (docs/dependencies.md).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+find_path(WAGGLE_XXHASH_INCLUDE xxhash.h REQUIRED)
+if(WAGGLE_TESTS)
+    pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
+    pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
+endif()

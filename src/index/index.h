@@ -1,0 +1,35 @@
+// Indexes over the rows of a collection: one interface. Members: flat.c (exact scan).
+#pragma once
+
+#include "device/device.h"
+
+// One search over everything that a snapshot of a collection holds for one vector name.
+typedef struct wg_index_query {
+    waggle_metric metric;
+    waggle_type type;
+    uint32_t dim;
+    uint32_t k;
+    const wg_rows_view *views; // segments and head chunks
+    uint32_t view_count;
+    const void *queries; // as in wg_flat_job
+    size_t query_stride;
+    const float *query_norms;
+    uint32_t query_count;
+    wg_tie_fn tie; // order of ids
+    const void *tie_context;
+    wg_heap *heap;
+} wg_index_query;
+
+typedef struct wg_index_answer {
+    wg_hit *hits;     // query_count lists of k, best first; wg_free
+    uint32_t *counts; // query_count; wg_free
+    bool exact;
+    uint64_t rows_scanned;
+    uint64_t bytes_scanned;
+} wg_index_answer;
+
+// Exact: every candidate is scored on the device, once. Queries go in groups, so that memory is bounded
+// by WG_INDEX_HITS_MAX hits however many queries and however large k.
+waggle_status wg_index_flat_search(wg_device *device, const wg_index_query *query,
+                                   wg_index_answer *answer, waggle_error *error);
+void wg_index_answer_finish(wg_index_answer *answer);
