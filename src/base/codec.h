@@ -26,9 +26,15 @@ void wg_zstd_train(const void *samples, const size_t *sizes, uint32_t count, voi
 // plain. path "-" is the standard input.
 typedef struct wg_stream wg_stream;
 waggle_status wg_stream_open(const char *path, wg_stream **stream, waggle_error *error);
-void wg_stream_close(wg_stream *stream);
+// The same over bytes in memory, borrowed until the stream is closed; name stands in messages.
+waggle_status wg_stream_open_memory(const char *name, const void *data, size_t size,
+                                    wg_stream **stream, waggle_error *error);
+void wg_stream_close(wg_stream *stream); // NULL is fine
 // *got < size only at the end. WAGGLE_CORRUPT names the file and the offset in it.
 waggle_status wg_stream_read(wg_stream *stream, void *target, size_t size, size_t *got,
+                             waggle_error *error);
+// Passes over size bytes, without reading them where the file is plain. *skipped < size only at the end.
+waggle_status wg_stream_skip(wg_stream *stream, uint64_t size, uint64_t *skipped,
                              waggle_error *error);
 uint64_t wg_stream_position(const wg_stream *stream); // bytes of the file consumed, for progress
 uint64_t wg_stream_size(const wg_stream *stream);     // bytes of the file; 0 = unknown

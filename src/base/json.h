@@ -64,12 +64,16 @@ waggle_status wg_json_check_object(const char *text, size_t size, const char *pl
 // A decimal number at [text, end) as the nearest float32 (IEEE 754 round to nearest even), as strtof in the
 // C locale. Returns the end of the number, or NULL if there is none (JSON's grammar).
 const char *wg_float_parse(const char *text, const char *end, float *value);
+const char *wg_double_parse(const char *text, const char *end, double *value); // as strtod
 // The shortest text that reads back as the same number, ended by NUL; 32 bytes are enough. Returns its size.
+// "null" for what is not finite.
 size_t wg_float_format(float value, char *text);
 size_t wg_double_format(double value, char *text);
 
 // True if the bytes are UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool wg_utf8_valid(const char *text, size_t size);
+// The bytes before the first that is not part of UTF-8: size if all are.
+size_t wg_utf8_valid_size(const char *text, size_t size);
 
 // Appends JSON to a buffer. Commas and colons come by themselves. A failed allocation is remembered:
 // check failed at the end.
@@ -77,6 +81,7 @@ typedef struct wg_json_writer {
     wg_buffer *out;
     bool failed;
     bool comma; // the next value is preceded by one
+    bool first; // an array or object was just opened
     uint8_t depth;
     bool pretty; // line breaks and two spaces of indentation
 } wg_json_writer;

@@ -4,7 +4,7 @@
 // What callers may rely on, and no more: a write is durable after wg_file_sync(); a name created, renamed
 // or removed is durable after wg_vfs_sync_dir() of its folder; until then any subset of sectors of 512
 // bytes may survive a crash. No file is renamed or removed while it is open or mapped (Windows could not).
-// Paths are UTF-8 with '/'. All calls are safe from any thread; writes of one file must not overlap.
+// Paths are UTF-8 with '/'; "." is the current folder (in memory: the root). All calls are safe from any thread; writes of one file must not overlap.
 #pragma once
 
 #include "base/status.h"

@@ -1,0 +1,78 @@
+// zstd (RFC 8878) through libzstd: one context per user, with the dictionary digested once.
+#include "base/codec.h"
+
+#include <zdict.h>
+#include <zstd.h>
+
+struct wg_zstd {
+    ZSTD_CCtx *compressor;
+    ZSTD_DCtx *decompressor;
+};
+
+size_t wg_zstd_bound(size_t size)
+{
+    return ZSTD_compressBound(size);
+}
+
+wg_zstd *wg_zstd_create(int level, const void *dictionary, size_t dictionary_size)
+{
+    wg_zstd *zstd = wg_alloc_zeroed(NULL, WG_MEMORY_SCRATCH, sizeof *zstd);
+    if (zstd == NULL) return NULL;
+    zstd->compressor = ZSTD_createCCtx();
+    zstd->decompressor = ZSTD_createDCtx();
+    if (zstd->compressor == NULL || zstd->decompressor == NULL) goto failed;
+
+    if (ZSTD_isError(ZSTD_CCtx_setParameter(zstd->compressor, ZSTD_c_compressionLevel, level))) {
+        goto failed;
+    }
+    if (dictionary_size > 0) {
+        size_t compressor = ZSTD_CCtx_loadDictionary(zstd->compressor, dictionary, dictionary_size);
+        size_t decompressor =
+            ZSTD_DCtx_loadDictionary(zstd->decompressor, dictionary, dictionary_size);
+        if (ZSTD_isError(compressor) || ZSTD_isError(decompressor)) goto failed;
+    }
+    return zstd;
+
+failed:
+    wg_zstd_destroy(zstd);
+    return NULL;
+}
+
+void wg_zstd_destroy(wg_zstd *zstd)
+{
+    if (zstd == NULL) return;
+    ZSTD_freeCCtx(zstd->compressor);
+    ZSTD_freeDCtx(zstd->decompressor);
+    wg_free(zstd);
+}
+
+waggle_status wg_zstd_compress(wg_zstd *zstd, const void *source, size_t source_size, void *target,
+                               size_t *size, waggle_error *error)
+{
+    size_t written = ZSTD_compress2(zstd->compressor, target, *size, source, source_size);
+    if (ZSTD_isError(written)) {
+        return wg_fail(error, WAGGLE_INVALID, "zstd: %zu bytes do not compress into %zu: %s",
+                       source_size, *size, ZSTD_getErrorName(written));
+    }
+    *size = written;
+    return WAGGLE_OK;
+}
+
+waggle_status wg_zstd_decompress(wg_zstd *zstd, const void *source, size_t source_size,
+                                 void *target, size_t *size, waggle_error *error)
+{
+    size_t written = ZSTD_decompressDCtx(zstd->decompressor, target, *size, source, source_size);
+    if (ZSTD_isError(written)) {
+        return wg_fail(error, WAGGLE_CORRUPT, "zstd: %zu bytes do not unpack into %zu: %s",
+                       source_size, *size, ZSTD_getErrorName(written));
+    }
+    *size = written;
+    return WAGGLE_OK;
+}
+
+void wg_zstd_train(const void *samples, const size_t *sizes, uint32_t count, void *dictionary,
+                   size_t *size)
+{
+    size_t trained = ZDICT_trainFromBuffer(dictionary, *size, samples, sizes, count);
+    *size = ZDICT_isError(trained) ? 0 : trained;
+}
