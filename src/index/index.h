@@ -21,15 +21,20 @@ typedef struct wg_index_query {
 } wg_index_query;
 
 typedef struct wg_index_answer {
-    wg_hit *hits;     // query_count lists of k, best first; wg_free
+    wg_hit *hits;     // query_count lists, best first, query->k apart; wg_free
     uint32_t *counts; // query_count; wg_free
     bool exact;
-    uint64_t rows_scanned;
+    uint64_t rows_scanned; // rows read from memory: once per group of queries, masked rows included
     uint64_t bytes_scanned;
 } wg_index_answer;
 
-// Exact: every candidate is scored on the device, once. Queries go in groups, so that memory is bounded
-// by WG_INDEX_HITS_MAX hits however many queries and however large k.
+// Most hits that one group of queries collects: 4 MiB of them per thread.
+#define WG_INDEX_HITS_MAX (1u << 18)
+
+// Exact: every candidate is scored on the device, once. Queries go in groups, so that scratch is bounded
+// by WG_INDEX_HITS_MAX hits per thread (or k, if that is more) however many queries there are. The answer
+// itself has query_count * k hits, so callers lower k to the number of points. On failure the answer is
+// empty and nothing is held.
 waggle_status wg_index_flat_search(wg_device *device, const wg_index_query *query,
                                    wg_index_answer *answer, waggle_error *error);
 void wg_index_answer_finish(wg_index_answer *answer);

@@ -10,7 +10,8 @@ typedef struct wg_hit {
     uint64_t slot; // the row in it
 } wg_hit;
 
-// Decides between rows of equal score: below 0 if a comes first.
+// Decides between rows of equal score: below 0 if a comes first. Where it says 0, the lower view and
+// then the lower slot comes first.
 typedef int (*wg_tie_fn)(const void *context, const wg_hit *a, const wg_hit *b);
 
 // A bounded heap whose root is the worst hit kept. Memory is the caller's: k hits.
@@ -28,7 +29,14 @@ typedef struct wg_topk {
 void wg_topk_init(wg_topk *topk, wg_hit *hits, uint32_t k, bool lowest, wg_tie_fn tie,
                   const void *tie_context);
 
-// True if a hit of this score could enter (an equal score may, by the tie).
+// The score that no other is worse than. A score that is not a number counts as this: the inputs are
+// finite, but the dot product of huge vectors can be infinity minus infinity.
+static inline float wg_topk_worst(const wg_topk *topk)
+{
+    return topk->lowest ? __builtin_inff() : -__builtin_inff();
+}
+
+// True if a hit of this score (not NaN) could enter (an equal score may, by the tie).
 static inline bool wg_topk_wants(const wg_topk *topk, float score)
 {
     return topk->lowest ? score <= topk->bound : score >= topk->bound;

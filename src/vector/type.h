@@ -3,11 +3,16 @@
 
 #include "base/status.h"
 
-size_t wg_type_size(waggle_type type);   // bytes of a component; b1: 0
-bool wg_type_is_float(waggle_type type); // f32, f16, bf16
+size_t wg_type_size(waggle_type type);            // bytes of a component; b1: 0
+const char *wg_type_name(waggle_type type);       // "f32"; NULL for a number that is no type
+const char *wg_metric_name(waggle_metric metric); // "l2"; NULL for a number that is no metric
+bool wg_type_is_float(waggle_type type);          // f32, f16, bf16
 bool wg_type_valid(waggle_type type);
 bool wg_metric_valid(waggle_metric metric);
 bool wg_metric_lowest(waggle_metric metric); // true: the lowest score is the best
+
+// True if a collection may have this metric over this type: the table at waggle_metric.
+bool wg_metric_supports(waggle_metric metric, waggle_type type);
 
 // Bytes between rows of ours: a multiple of 64, so that every row begins on a cache line.
 size_t wg_row_stride(waggle_type type, uint32_t dim);
@@ -15,7 +20,7 @@ size_t wg_row_stride(waggle_type type, uint32_t dim);
 float wg_f16_to_f32(uint16_t bits);  // IEEE 754 binary16, subnormals included
 uint16_t wg_f32_to_f16(float value); // nearest even; overflow gives infinity
 float wg_bf16_to_f32(uint16_t bits);
-uint16_t wg_f32_to_bf16(float value); // nearest even
+uint16_t wg_f32_to_bf16(float value); // nearest even; overflow gives infinity
 
 // Where a row stands, for messages: "vector \"title\", row 7".
 typedef struct wg_row_place {

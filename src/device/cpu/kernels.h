@@ -1,7 +1,7 @@
 // The scan kernels of one SIMD level. All levels give the same bits: a float score is accumulated in 16
 // lanes (lane j takes components j, j + 16, ... with one fused multiply-add each), and the lanes are
 // added as a tree (j + 8, + 4, + 2, + 1). Integer types are summed exactly. So an AVX-512 register, two of
-// AVX2, four of NEON and an array of 16 floats are the same computation.
+// AVX2, four of NEON and an array of 16 floats are the same computation (docs/decisions/bit-identical-scores.md).
 #pragma once
 
 #include "device/device.h"
@@ -23,12 +23,30 @@ typedef void (*wg_tile_fn)(const void *rows, size_t row_stride, uint32_t row_cou
                            const void *queries, size_t query_stride, uint32_t query_count,
                            uint32_t dim, float *scores);
 
+// Reads size bytes (a multiple of 64) with the widest loads there are, for the bandwidth probe. Returns
+// something that depends on all of them, so that no compiler leaves a load out.
+typedef uint64_t (*wg_read_fn)(const void *data, size_t size);
+
 typedef struct wg_kernels {
     const char *name; // "avx512"
+    wg_read_fn read;
     // By metric and type; NULL where the table of waggle_metric has none. Cosine's entry is dot's.
     wg_tile_fn tile[WAGGLE_HAMMING + 1][WAGGLE_B1 + 1];
 } wg_kernels;
 
+// One per level, in the file of its name; kernels.c has the table.
+extern const wg_kernels wg_kernels_scalar;
+#if defined(__x86_64__)
+extern const wg_kernels wg_kernels_avx2;
+extern const wg_kernels wg_kernels_avx512;
+#endif
+#if defined(__aarch64__)
+extern const wg_kernels wg_kernels_neon;
+#endif
+
+const char *wg_simd_name(wg_simd level);
+// The level of this name. WAGGLE_INVALID for a word that is none.
+waggle_status wg_simd_parse(const char *name, wg_simd *level, waggle_error *error);
 // NULL if the level is not built or this machine lacks it; *reason then says which.
 const wg_kernels *wg_kernels_get(wg_simd level, const char **reason);
 wg_simd wg_simd_best(void);

@@ -1,0 +1,236 @@
+// AVX2 with FMA and F16C: two registers are the 16 lanes.
+#include "device/cpu/kernels.h"
+
+#if defined(__x86_64__)
+#include <assert.h>
+#include <immintrin.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c")
+#endif
+
+// 16 registers: 4 rows are 8 accumulators, 2 x 2 tiles another 8, and the rest holds what is loaded.
+#define WG_LEVEL wg_kernels_avx2
+#define WG_LEVEL_NAME "avx2"
+#define WG_SCAN_ROWS 4u
+#define WG_BATCH_ROWS 2u
+#define WG_BATCH_QUERIES 2u
+#define INLINE static inline __attribute__((always_inline))
+
+// ---- 16 floats ---------------------------------------------------------------------------------
+
+typedef struct vf {
+    __m256 low, high;
+} vf;
+
+INLINE vf vf_zero(void)
+{
+    return (vf){_mm256_setzero_ps(), _mm256_setzero_ps()};
+}
+
+INLINE vf vf_f32(const uint8_t *p)
+{
+    return (vf){_mm256_loadu_ps((const void *)p), _mm256_loadu_ps((const void *)(p + 32))};
+}
+
+INLINE vf vf_f16(const uint8_t *p)
+{
+    return (vf){_mm256_cvtph_ps(_mm_loadu_si128((const void *)p)),
+                _mm256_cvtph_ps(_mm_loadu_si128((const void *)(p + 16)))};
+}
+
+INLINE __m256 bf16_half(const uint8_t *p)
+{
+    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
+
+INLINE vf vf_bf16(const uint8_t *p)
+{
+    return (vf){bf16_half(p), bf16_half(p + 16)};
+}
+
+INLINE vf vf_sub(vf a, vf b)
+{
+    return (vf){_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)};
+}
+
+INLINE vf vf_add(vf a, vf b)
+{
+    return (vf){_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+}
+
+INLINE vf vf_fma(vf a, vf b, vf c)
+{
+    return (vf){_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+
+INLINE vf vf_abs(vf a)
+{
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    return (vf){_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};
+}
+
+INLINE vf vf_max(vf a, vf b)
+{
+    return (vf){_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
+}
+
+INLINE float vf_sum(vf v)
+{
+    __m256 a = _mm256_add_ps(v.low, v.high);
+    __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    b = _mm_add_ps(b, _mm_movehl_ps(b, b));
+    return _mm_cvtss_f32(_mm_add_ss(b, _mm_shuffle_ps(b, b, 1)));
+}
+
+INLINE float vf_peak(vf v)
+{
+    __m256 a = _mm256_max_ps(v.low, v.high);
+    __m128 b = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    b = _mm_max_ps(b, _mm_movehl_ps(b, b));
+    return _mm_cvtss_f32(_mm_max_ss(b, _mm_shuffle_ps(b, b, 1)));
+}
+
+// ---- Bytes, widened to 32 int16 ----------------------------------------------------------------
+
+typedef struct vi {
+    __m256i low, high;
+} vi;
+
+typedef __m256i va;
+
+INLINE vi vi_zero(void)
+{
+    return (vi){_mm256_setzero_si256(), _mm256_setzero_si256()};
+}
+
+INLINE vi vi_one(void)
+{
+    return (vi){_mm256_set1_epi16(1), _mm256_set1_epi16(1)};
+}
+
+INLINE vi vi_u8(const uint8_t *p)
+{
+    return (vi){_mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)p)),
+                _mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)(p + 16)))};
+}
+
+INLINE vi vi_i8(const uint8_t *p)
+{
+    return (vi){_mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)p)),
+                _mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)(p + 16)))};
+}
+
+INLINE vi vi_sub(vi a, vi b)
+{
+    return (vi){_mm256_sub_epi16(a.low, b.low), _mm256_sub_epi16(a.high, b.high)};
+}
+
+INLINE vi vi_abs(vi a)
+{
+    return (vi){_mm256_abs_epi16(a.low), _mm256_abs_epi16(a.high)};
+}
+
+INLINE vi vi_max(vi a, vi b)
+{
+    return (vi){_mm256_max_epi16(a.low, b.low), _mm256_max_epi16(a.high, b.high)};
+}
+
+INLINE int32_t vi_peak(vi v)
+{
+    __m256i a = _mm256_max_epi16(v.low, v.high);
+    __m128i b = _mm_max_epi16(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    b = _mm_max_epi16(b, _mm_shuffle_epi32(b, 0x4e));
+    b = _mm_max_epi16(b, _mm_shuffle_epi32(b, 0xb1));
+    b = _mm_max_epi16(b, _mm_srli_epi32(b, 16));
+    return _mm_extract_epi16(b, 0);
+}
+
+INLINE va va_zero(void)
+{
+    return _mm256_setzero_si256();
+}
+
+INLINE va va_madd(va acc, vi a, vi b)
+{
+    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(a.low, b.low));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(a.high, b.high));
+}
+
+INLINE uint32_t va_sum(va v)
+{
+    __m128i b = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    b = _mm_add_epi32(b, _mm_shuffle_epi32(b, 0x4e));
+    b = _mm_add_epi32(b, _mm_shuffle_epi32(b, 0xb1));
+    return (uint32_t)_mm_cvtsi128_si32(b);
+}
+
+// ---- 64 bytes ----------------------------------------------------------------------------------
+
+typedef struct vb {
+    __m256i low, high;
+} vb;
+
+typedef __m256i vh; // 4 counts
+
+INLINE vb vb_zero(void)
+{
+    return (vb){_mm256_setzero_si256(), _mm256_setzero_si256()};
+}
+
+INLINE vb vb_load(const uint8_t *p)
+{
+    return (vb){_mm256_loadu_si256((const void *)p), _mm256_loadu_si256((const void *)(p + 32))};
+}
+
+INLINE vb vb_or(vb a, vb b)
+{
+    return (vb){_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)};
+}
+
+INLINE uint64_t vb_any(vb a)
+{
+    __m256i all = _mm256_or_si256(a.low, a.high);
+    return _mm256_testz_si256(all, all) == 0;
+}
+
+INLINE vh vh_zero(void)
+{
+    return _mm256_setzero_si256();
+}
+
+// Bits per byte by looking up both halves of it, then the sums of 8 bytes each.
+INLINE __m256i count_bits(__m256i bits)
+{
+    const __m256i table =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    const __m256i low = _mm256_set1_epi8(15);
+    __m256i counts = _mm256_add_epi8(
+        _mm256_shuffle_epi8(table, _mm256_and_si256(bits, low)),
+        _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(bits, 4), low)));
+    return _mm256_sad_epu8(counts, _mm256_setzero_si256());
+}
+
+INLINE vh vh_add(vh acc, vb a, vb b)
+{
+    acc = _mm256_add_epi64(acc, count_bits(_mm256_xor_si256(a.low, b.low)));
+    return _mm256_add_epi64(acc, count_bits(_mm256_xor_si256(a.high, b.high)));
+}
+
+INLINE uint32_t vh_sum(vh v) // the upper halves of the counts are zero
+{
+    return va_sum(v);
+}
+
+#include "device/cpu/kernels_template.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

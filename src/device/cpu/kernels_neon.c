@@ -1,0 +1,219 @@
+// NEON: four registers are the 16 lanes. Every AArch64 processor has it.
+#include "device/cpu/kernels.h"
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#include <assert.h>
+
+// 32 registers: 4 rows are 16 accumulators, as are 2 x 2 tiles, and the rest holds what is loaded.
+#define WG_LEVEL wg_kernels_neon
+#define WG_LEVEL_NAME "neon"
+#define WG_SCAN_ROWS 4u
+#define WG_BATCH_ROWS 2u
+#define WG_BATCH_QUERIES 2u
+#define INLINE static inline __attribute__((always_inline))
+
+// ---- 16 floats ---------------------------------------------------------------------------------
+
+typedef struct vf {
+    float32x4_t a, b, c, d;
+} vf;
+
+INLINE vf vf_zero(void)
+{
+    return (vf){vdupq_n_f32(0.0f), vdupq_n_f32(0.0f), vdupq_n_f32(0.0f), vdupq_n_f32(0.0f)};
+}
+
+INLINE vf vf_f32(const uint8_t *p)
+{
+    const float *f = (const void *)p;
+    return (vf){vld1q_f32(f), vld1q_f32(f + 4), vld1q_f32(f + 8), vld1q_f32(f + 12)};
+}
+
+INLINE float32x4_t f16_quarter(const uint8_t *p)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const void *)p)));
+}
+
+INLINE vf vf_f16(const uint8_t *p)
+{
+    return (vf){f16_quarter(p), f16_quarter(p + 8), f16_quarter(p + 16), f16_quarter(p + 24)};
+}
+
+INLINE float32x4_t bf16_quarter(const uint8_t *p)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16((const void *)p), 16));
+}
+
+INLINE vf vf_bf16(const uint8_t *p)
+{
+    return (vf){bf16_quarter(p), bf16_quarter(p + 8), bf16_quarter(p + 16), bf16_quarter(p + 24)};
+}
+
+INLINE vf vf_sub(vf x, vf y)
+{
+    return (vf){vsubq_f32(x.a, y.a), vsubq_f32(x.b, y.b), vsubq_f32(x.c, y.c), vsubq_f32(x.d, y.d)};
+}
+
+INLINE vf vf_add(vf x, vf y)
+{
+    return (vf){vaddq_f32(x.a, y.a), vaddq_f32(x.b, y.b), vaddq_f32(x.c, y.c), vaddq_f32(x.d, y.d)};
+}
+
+INLINE vf vf_fma(vf x, vf y, vf z)
+{
+    return (vf){vfmaq_f32(z.a, x.a, y.a), vfmaq_f32(z.b, x.b, y.b), vfmaq_f32(z.c, x.c, y.c),
+                vfmaq_f32(z.d, x.d, y.d)};
+}
+
+INLINE vf vf_abs(vf x)
+{
+    return (vf){vabsq_f32(x.a), vabsq_f32(x.b), vabsq_f32(x.c), vabsq_f32(x.d)};
+}
+
+INLINE vf vf_max(vf x, vf y)
+{
+    return (vf){vmaxq_f32(x.a, y.a), vmaxq_f32(x.b, y.b), vmaxq_f32(x.c, y.c), vmaxq_f32(x.d, y.d)};
+}
+
+INLINE float vf_sum(vf x)
+{
+    float32x4_t four = vaddq_f32(vaddq_f32(x.a, x.c), vaddq_f32(x.b, x.d));
+    float32x2_t two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
+    return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+}
+
+INLINE float vf_peak(vf x)
+{
+    return vmaxvq_f32(vmaxq_f32(vmaxq_f32(x.a, x.c), vmaxq_f32(x.b, x.d)));
+}
+
+// ---- Bytes, widened to 32 int16 ----------------------------------------------------------------
+
+typedef struct vi {
+    int16x8_t a, b, c, d;
+} vi;
+
+typedef int32x4_t va;
+
+INLINE vi vi_zero(void)
+{
+    return (vi){vdupq_n_s16(0), vdupq_n_s16(0), vdupq_n_s16(0), vdupq_n_s16(0)};
+}
+
+INLINE vi vi_one(void)
+{
+    return (vi){vdupq_n_s16(1), vdupq_n_s16(1), vdupq_n_s16(1), vdupq_n_s16(1)};
+}
+
+INLINE int16x8_t u8_quarter(const uint8_t *p)
+{
+    return vreinterpretq_s16_u16(vmovl_u8(vld1_u8(p)));
+}
+
+INLINE vi vi_u8(const uint8_t *p)
+{
+    return (vi){u8_quarter(p), u8_quarter(p + 8), u8_quarter(p + 16), u8_quarter(p + 24)};
+}
+
+INLINE int16x8_t i8_quarter(const uint8_t *p)
+{
+    return vmovl_s8(vld1_s8((const void *)p));
+}
+
+INLINE vi vi_i8(const uint8_t *p)
+{
+    return (vi){i8_quarter(p), i8_quarter(p + 8), i8_quarter(p + 16), i8_quarter(p + 24)};
+}
+
+INLINE vi vi_sub(vi x, vi y)
+{
+    return (vi){vsubq_s16(x.a, y.a), vsubq_s16(x.b, y.b), vsubq_s16(x.c, y.c), vsubq_s16(x.d, y.d)};
+}
+
+INLINE vi vi_abs(vi x)
+{
+    return (vi){vabsq_s16(x.a), vabsq_s16(x.b), vabsq_s16(x.c), vabsq_s16(x.d)};
+}
+
+INLINE vi vi_max(vi x, vi y)
+{
+    return (vi){vmaxq_s16(x.a, y.a), vmaxq_s16(x.b, y.b), vmaxq_s16(x.c, y.c), vmaxq_s16(x.d, y.d)};
+}
+
+INLINE int32_t vi_peak(vi x)
+{
+    return vmaxvq_s16(vmaxq_s16(vmaxq_s16(x.a, x.b), vmaxq_s16(x.c, x.d)));
+}
+
+INLINE va va_zero(void)
+{
+    return vdupq_n_s32(0);
+}
+
+INLINE va madd_quarter(va acc, int16x8_t x, int16x8_t y)
+{
+    acc = vmlal_s16(acc, vget_low_s16(x), vget_low_s16(y));
+    return vmlal_high_s16(acc, x, y);
+}
+
+INLINE va va_madd(va acc, vi x, vi y)
+{
+    acc = madd_quarter(madd_quarter(acc, x.a, y.a), x.b, y.b);
+    return madd_quarter(madd_quarter(acc, x.c, y.c), x.d, y.d);
+}
+
+INLINE uint32_t va_sum(va x)
+{
+    return vaddvq_u32(vreinterpretq_u32_s32(x));
+}
+
+// ---- 64 bytes ----------------------------------------------------------------------------------
+
+typedef struct vb {
+    uint8x16_t a, b, c, d;
+} vb;
+
+typedef uint32x4_t vh; // 4 counts
+
+INLINE vb vb_zero(void)
+{
+    return (vb){vdupq_n_u8(0), vdupq_n_u8(0), vdupq_n_u8(0), vdupq_n_u8(0)};
+}
+
+INLINE vb vb_load(const uint8_t *p)
+{
+    return (vb){vld1q_u8(p), vld1q_u8(p + 16), vld1q_u8(p + 32), vld1q_u8(p + 48)};
+}
+
+INLINE vb vb_or(vb x, vb y)
+{
+    return (vb){vorrq_u8(x.a, y.a), vorrq_u8(x.b, y.b), vorrq_u8(x.c, y.c), vorrq_u8(x.d, y.d)};
+}
+
+INLINE uint64_t vb_any(vb x)
+{
+    return vmaxvq_u8(vorrq_u8(vorrq_u8(x.a, x.b), vorrq_u8(x.c, x.d)));
+}
+
+INLINE vh vh_zero(void)
+{
+    return vdupq_n_u32(0);
+}
+
+// Bits per byte: at most 8 each, so the sum of four registers stays below 256.
+INLINE vh vh_add(vh acc, vb x, vb y)
+{
+    uint8x16_t ab = vaddq_u8(vcntq_u8(veorq_u8(x.a, y.a)), vcntq_u8(veorq_u8(x.b, y.b)));
+    uint8x16_t cd = vaddq_u8(vcntq_u8(veorq_u8(x.c, y.c)), vcntq_u8(veorq_u8(x.d, y.d)));
+    return vpadalq_u16(acc, vpaddlq_u8(vaddq_u8(ab, cd)));
+}
+
+INLINE uint32_t vh_sum(vh x)
+{
+    return vaddvq_u32(x);
+}
+
+#include "device/cpu/kernels_template.h"
+
+#endif

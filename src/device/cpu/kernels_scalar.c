@@ -1,0 +1,254 @@
+// Plain C: an array of 16 floats is the 16 lanes. fmaf() rounds once on every machine, also where the
+// library has to compute it without an instruction for it.
+#include "base/bytes.h"
+#include "device/cpu/kernels.h"
+
+#include <assert.h>
+#include <math.h>
+
+#define WG_LEVEL wg_kernels_scalar
+#define WG_LEVEL_NAME "scalar"
+#define WG_SCAN_ROWS 1u
+#define WG_BATCH_ROWS 1u
+#define WG_BATCH_QUERIES 1u
+#define INLINE static inline __attribute__((always_inline))
+
+// ---- 16 floats ---------------------------------------------------------------------------------
+
+typedef struct vf {
+    float lane[16];
+} vf;
+
+INLINE vf vf_zero(void)
+{
+    return (vf){{0.0f}};
+}
+
+INLINE vf vf_f32(const uint8_t *p)
+{
+    vf v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+INLINE vf vf_f16(const uint8_t *p)
+{
+    vf v;
+    for (size_t i = 0; i < 16; i++) {
+        v.lane[i] = wg_f16_to_f32(wg_get16(p + 2 * i));
+    }
+    return v;
+}
+
+INLINE vf vf_bf16(const uint8_t *p)
+{
+    vf v;
+    for (size_t i = 0; i < 16; i++) {
+        v.lane[i] = wg_bf16_to_f32(wg_get16(p + 2 * i));
+    }
+    return v;
+}
+
+INLINE vf vf_sub(vf a, vf b)
+{
+    for (size_t i = 0; i < 16; i++) {
+        a.lane[i] -= b.lane[i];
+    }
+    return a;
+}
+
+INLINE vf vf_add(vf a, vf b)
+{
+    for (size_t i = 0; i < 16; i++) {
+        a.lane[i] += b.lane[i];
+    }
+    return a;
+}
+
+INLINE vf vf_fma(vf a, vf b, vf c)
+{
+    for (size_t i = 0; i < 16; i++) {
+        c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    }
+    return c;
+}
+
+INLINE vf vf_abs(vf a)
+{
+    for (size_t i = 0; i < 16; i++) {
+        a.lane[i] = fabsf(a.lane[i]);
+    }
+    return a;
+}
+
+INLINE vf vf_max(vf a, vf b)
+{
+    for (size_t i = 0; i < 16; i++) {
+        a.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
+    }
+    return a;
+}
+
+INLINE float vf_sum(vf v)
+{
+    for (size_t half = 8; half > 0; half /= 2) {
+        for (size_t i = 0; i < half; i++) {
+            v.lane[i] += v.lane[i + half];
+        }
+    }
+    return v.lane[0];
+}
+
+INLINE float vf_peak(vf v)
+{
+    float peak = v.lane[0];
+    for (size_t i = 1; i < 16; i++) {
+        peak = v.lane[i] > peak ? v.lane[i] : peak;
+    }
+    return peak;
+}
+
+// ---- Bytes, widened to 32 int16 ----------------------------------------------------------------
+
+typedef struct vi {
+    int16_t lane[32];
+} vi;
+
+typedef uint32_t va;
+
+INLINE vi vi_zero(void)
+{
+    return (vi){{0}};
+}
+
+INLINE vi vi_one(void)
+{
+    vi v;
+    for (size_t i = 0; i < 32; i++) {
+        v.lane[i] = 1;
+    }
+    return v;
+}
+
+INLINE vi vi_u8(const uint8_t *p)
+{
+    vi v;
+    for (size_t i = 0; i < 32; i++) {
+        v.lane[i] = p[i];
+    }
+    return v;
+}
+
+INLINE vi vi_i8(const uint8_t *p)
+{
+    vi v;
+    for (size_t i = 0; i < 32; i++) {
+        v.lane[i] = (int8_t)p[i];
+    }
+    return v;
+}
+
+INLINE vi vi_sub(vi a, vi b)
+{
+    for (size_t i = 0; i < 32; i++) {
+        a.lane[i] = (int16_t)(a.lane[i] - b.lane[i]);
+    }
+    return a;
+}
+
+INLINE vi vi_abs(vi a)
+{
+    for (size_t i = 0; i < 32; i++) {
+        a.lane[i] = (int16_t)(a.lane[i] < 0 ? -a.lane[i] : a.lane[i]);
+    }
+    return a;
+}
+
+INLINE vi vi_max(vi a, vi b)
+{
+    for (size_t i = 0; i < 32; i++) {
+        a.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
+    }
+    return a;
+}
+
+INLINE int32_t vi_peak(vi v)
+{
+    int32_t peak = v.lane[0];
+    for (size_t i = 1; i < 32; i++) {
+        peak = v.lane[i] > peak ? v.lane[i] : peak;
+    }
+    return peak;
+}
+
+INLINE va va_zero(void)
+{
+    return 0;
+}
+
+INLINE va va_madd(va acc, vi a, vi b)
+{
+    for (size_t i = 0; i < 32; i++) {
+        acc += (uint32_t)((int32_t)a.lane[i] * b.lane[i]);
+    }
+    return acc;
+}
+
+INLINE uint32_t va_sum(va v)
+{
+    return v;
+}
+
+// ---- 64 bytes ----------------------------------------------------------------------------------
+
+typedef struct vb {
+    uint64_t word[8];
+} vb;
+
+typedef uint32_t vh;
+
+INLINE vb vb_zero(void)
+{
+    return (vb){{0}};
+}
+
+INLINE vb vb_load(const uint8_t *p)
+{
+    vb v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+INLINE vb vb_or(vb a, vb b)
+{
+    for (size_t i = 0; i < 8; i++) {
+        a.word[i] |= b.word[i];
+    }
+    return a;
+}
+
+INLINE uint64_t vb_any(vb a)
+{
+    return a.word[0] | a.word[1] | a.word[2] | a.word[3] | a.word[4] | a.word[5] | a.word[6] |
+           a.word[7];
+}
+
+INLINE vh vh_zero(void)
+{
+    return 0;
+}
+
+INLINE vh vh_add(vh acc, vb a, vb b)
+{
+    for (size_t i = 0; i < 8; i++) {
+        acc += (uint32_t)__builtin_popcountll(a.word[i] ^ b.word[i]);
+    }
+    return acc;
+}
+
+INLINE uint32_t vh_sum(vh v)
+{
+    return v;
+}
+
+#include "device/cpu/kernels_template.h"

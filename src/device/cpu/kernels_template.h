@@ -1,0 +1,227 @@
+// The scan kernels, once for all SIMD levels. A level defines the words below and includes this file,
+// which then defines its table of kernels.
+//
+//   vf   16 float32, the lanes of kernels.h: vf_zero, vf_f32, vf_f16, vf_bf16 (load and widen 16
+//        components), vf_sub, vf_fma(a, b, c) = a * b + c rounded once, vf_add, vf_abs, vf_max,
+//        vf_sum (the tree), vf_peak (the largest lane)
+//   vi   32 int16: vi_zero, vi_u8, vi_i8 (load and widen 32 components), vi_sub, vi_abs, vi_max, vi_peak
+//   va   32-bit sums: va_zero, va_madd(acc, a, b) = acc + a * b, va_sum modulo 2^32
+//   vb   64 bytes as they are: vb_zero, vb_load, vb_or, vb_any (a word that is 0 only if all bytes are)
+//   vh   counts of bits: vh_zero, vh_add(acc, a, b) = acc + bits of a ^ b, vh_sum
+//
+//   WG_LEVEL                the name of the table; WG_LEVEL_NAME the level as users write it
+//   WG_SCAN_ROWS            rows at a time for one query: enough chains to hide the latency of an addition
+//   WG_BATCH_ROWS, _QUERIES rows and queries at a time for several: what fits the registers
+//
+// Why integer sums are exact: a product or square of two bytes is at most 255^2, and 65536 of them sum to
+// 4,261,478,400 < 2^32, so a sum modulo 2^32 of squares, absolute differences or u8 products is the sum
+// itself. A sum of i8 products is at most 65536 * 128^2 = 2^30 in magnitude, so it is the sum read as int32.
+// A pair that one multiply-add instruction sums is at most 2 * 255^2, far below 2^31.
+//
+// Prefetch: one query reads each row once, at the speed of memory. The same place of the rows that come
+// next is asked for while these are scored. It may lie past the end: a prefetch never faults.
+
+#if defined(__clang__)
+#define WG_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define WG_UNROLL _Pragma("GCC unroll 8")
+#endif
+#define WG_INLINE static inline __attribute__((always_inline))
+
+static_assert(WG_BATCH_ROWS <= WG_TILE_ROWS && WG_SCAN_ROWS <= WG_TILE_ROWS, "rows of a tile");
+static_assert(WG_BATCH_QUERIES <= WG_TILE_QUERIES, "queries of a tile");
+
+// ---- One step of each metric -------------------------------------------------------------------
+
+WG_INLINE vf f_l2(vf acc, vf q, vf x)
+{
+    vf d = vf_sub(q, x);
+    return vf_fma(d, d, acc);
+}
+
+WG_INLINE vf f_dot(vf acc, vf q, vf x)
+{
+    return vf_fma(q, x, acc);
+}
+
+WG_INLINE vf f_l1(vf acc, vf q, vf x)
+{
+    return vf_add(acc, vf_abs(vf_sub(q, x)));
+}
+
+WG_INLINE vf f_linf(vf acc, vf q, vf x)
+{
+    return vf_max(acc, vf_abs(vf_sub(q, x)));
+}
+
+WG_INLINE va i_l2(va acc, vi q, vi x)
+{
+    vi d = vi_sub(q, x);
+    return va_madd(acc, d, d);
+}
+
+WG_INLINE va i_dot(va acc, vi q, vi x)
+{
+    return va_madd(acc, q, x);
+}
+
+WG_INLINE va i_l1(va acc, vi q, vi x)
+{
+    return va_madd(acc, vi_abs(vi_sub(q, x)), vi_one());
+}
+
+WG_INLINE vi i_linf(vi acc, vi q, vi x)
+{
+    return vi_max(acc, vi_abs(vi_sub(q, x)));
+}
+
+WG_INLINE float finish_unsigned(va acc)
+{
+    return (float)va_sum(acc);
+}
+
+WG_INLINE float finish_signed(va acc)
+{
+    return (float)(int32_t)va_sum(acc);
+}
+
+WG_INLINE float finish_peak(vi acc)
+{
+    return (float)vi_peak(acc);
+}
+
+WG_INLINE float finish_bits(vh acc)
+{
+    return (float)vh_sum(acc);
+}
+
+// ---- Tiles -------------------------------------------------------------------------------------
+
+// WG_TILE(name, accumulator, zero, step, finish, vector, load, components, bytes): the kernel of one metric
+// and type. A step takes components that lie in bytes. name_block has its counts of rows and queries as
+// constants at every call, so that all accumulators are registers.
+#define WG_TILE(name, accumulator, zero, step, finish, vector, load, components, bytes)            \
+    WG_INLINE void name##_block(const uint8_t *rows, size_t row_stride, uint32_t row_count,        \
+                                const uint8_t *queries, size_t query_stride, uint32_t query_count, \
+                                uint32_t steps, float *scores)                                     \
+    {                                                                                              \
+        accumulator acc[WG_TILE_QUERIES][WG_TILE_ROWS];                                            \
+        vector y[WG_TILE_QUERIES];                                                                 \
+                                                                                                   \
+        WG_UNROLL for (uint32_t q = 0; q < query_count; q++)                                       \
+        {                                                                                          \
+            WG_UNROLL for (uint32_t r = 0; r < row_count; r++) acc[q][r] = zero();                 \
+        }                                                                                          \
+        for (size_t at = 0; at < (size_t)steps * (bytes); at += (bytes)) {                         \
+            WG_UNROLL for (uint32_t q = 0; q < query_count; q++)                                   \
+            {                                                                                      \
+                y[q] = load(queries + q * query_stride + at);                                      \
+            }                                                                                      \
+            WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                     \
+            {                                                                                      \
+                const uint8_t *row = rows + r * row_stride + at;                                   \
+                if (query_count == 1) __builtin_prefetch(row + row_count * row_stride);            \
+                vector x = load(row);                                                              \
+                WG_UNROLL for (uint32_t q = 0; q < query_count; q++)                               \
+                {                                                                                  \
+                    acc[q][r] = step(acc[q][r], y[q], x);                                          \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        WG_UNROLL for (uint32_t q = 0; q < query_count; q++)                                       \
+        {                                                                                          \
+            WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                     \
+            {                                                                                      \
+                scores[q * WG_TILE_ROWS + r] = finish(acc[q][r]);                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+                                                                                                   \
+    static void name(const void *rows, size_t row_stride, uint32_t row_count, const void *queries, \
+                     size_t query_stride, uint32_t query_count, uint32_t dim, float *scores)       \
+    {                                                                                              \
+        const uint8_t *x = rows, *y = queries;                                                     \
+        uint32_t steps = (dim + (components)-1) / (components);                                    \
+        uint32_t q = 0;                                                                            \
+                                                                                                   \
+        for (; q + WG_BATCH_QUERIES <= query_count; q += WG_BATCH_QUERIES) {                       \
+            if (row_count % WG_BATCH_ROWS != 0) break;                                             \
+            for (uint32_t r = 0; r < row_count; r += WG_BATCH_ROWS) {                              \
+                name##_block(x + r * row_stride, row_stride, WG_BATCH_ROWS, y + q * query_stride,  \
+                             query_stride, WG_BATCH_QUERIES, steps,                                \
+                             scores + q * WG_TILE_ROWS + r);                                       \
+            }                                                                                      \
+        }                                                                                          \
+        for (; q < query_count; q++) {                                                             \
+            uint32_t r = 0;                                                                        \
+            for (; r + WG_SCAN_ROWS <= row_count; r += WG_SCAN_ROWS) {                             \
+                name##_block(x + r * row_stride, row_stride, WG_SCAN_ROWS, y + q * query_stride,   \
+                             query_stride, 1, steps, scores + q * WG_TILE_ROWS + r);               \
+            }                                                                                      \
+            for (; r < row_count; r++) {                                                           \
+                name##_block(x + r * row_stride, row_stride, 1, y + q * query_stride,              \
+                             query_stride, 1, steps, scores + q * WG_TILE_ROWS + r);               \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+#define WG_FLOAT_TILES(type, size)                                                  \
+    WG_TILE(l2_##type, vf, vf_zero, f_l2, vf_sum, vf, vf_##type, 16, 16 * (size))   \
+    WG_TILE(dot_##type, vf, vf_zero, f_dot, vf_sum, vf, vf_##type, 16, 16 * (size)) \
+    WG_TILE(l1_##type, vf, vf_zero, f_l1, vf_sum, vf, vf_##type, 16, 16 * (size))   \
+    WG_TILE(linf_##type, vf, vf_zero, f_linf, vf_peak, vf, vf_##type, 16, 16 * (size))
+
+#define WG_BYTE_TILES(type, finish_dot)                                           \
+    WG_TILE(l2_##type, va, va_zero, i_l2, finish_unsigned, vi, vi_##type, 32, 32) \
+    WG_TILE(dot_##type, va, va_zero, i_dot, finish_dot, vi, vi_##type, 32, 32)    \
+    WG_TILE(l1_##type, va, va_zero, i_l1, finish_unsigned, vi, vi_##type, 32, 32) \
+    WG_TILE(linf_##type, vi, vi_zero, i_linf, finish_peak, vi, vi_##type, 32, 32)
+
+WG_FLOAT_TILES(f32, 4)
+WG_FLOAT_TILES(f16, 2)
+WG_FLOAT_TILES(bf16, 2)
+WG_BYTE_TILES(u8, finish_unsigned)
+WG_BYTE_TILES(i8, finish_signed)
+WG_TILE(hamming_b1, vh, vh_zero, vh_add, finish_bits, vb, vb_load, 512, 64)
+
+// ---- Reading -----------------------------------------------------------------------------------
+
+static uint64_t read_all(const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    vb acc[4] = {vb_zero(), vb_zero(), vb_zero(), vb_zero()};
+    size_t at = 0;
+
+    for (; at + 256 <= size; at += 256) {
+        WG_UNROLL for (uint32_t i = 0; i < 4; i++)
+        {
+            acc[i] = vb_or(acc[i], vb_load(bytes + at + 64 * i));
+        }
+    }
+    for (; at < size; at += 64) {
+        acc[0] = vb_or(acc[0], vb_load(bytes + at));
+    }
+    return vb_any(vb_or(vb_or(acc[0], acc[1]), vb_or(acc[2], acc[3])));
+}
+
+// ---- The table ---------------------------------------------------------------------------------
+
+#define WG_TILE_ROW(metric)                                                                      \
+    {                                                                                            \
+        [WAGGLE_F32] = metric##_f32, [WAGGLE_F16] = metric##_f16, [WAGGLE_BF16] = metric##_bf16, \
+        [WAGGLE_U8] = metric##_u8, [WAGGLE_I8] = metric##_i8                                     \
+    }
+
+const wg_kernels WG_LEVEL = {
+    .name = WG_LEVEL_NAME,
+    .read = read_all,
+    .tile =
+        {
+               [WAGGLE_L2] = WG_TILE_ROW(l2),
+               [WAGGLE_COSINE] = WG_TILE_ROW(dot),
+               [WAGGLE_DOT] = WG_TILE_ROW(dot),
+               [WAGGLE_L1] = WG_TILE_ROW(l1),
+               [WAGGLE_LINF] = WG_TILE_ROW(linf),
+               [WAGGLE_HAMMING] = {[WAGGLE_B1] = hamming_b1},
+               },
+};
