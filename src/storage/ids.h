@@ -11,8 +11,11 @@ waggle_status wg_id_check(const waggle_id *id, waggle_error *error);
 size_t wg_id_encode(const waggle_id *id, uint8_t target[WG_ID_ENCODED_MAX]);
 // The id borrows the bytes. WAGGLE_CORRUPT if they are none.
 waggle_status wg_id_decode(const uint8_t *bytes, size_t size, waggle_id *id, waggle_error *error);
+// The same for bytes that are under a checksum: strings are not checked for UTF-8. false = they are none.
+bool wg_id_view(const uint8_t *bytes, size_t size, waggle_id *id);
 uint64_t wg_id_hash(const waggle_id *id);
 bool wg_id_equal(const waggle_id *a, const waggle_id *b);
+int wg_id_compare(const waggle_id *a, const waggle_id *b); // as waggle_id_compare()
 
 // ---- Ids of a part of a segment.
 typedef struct wg_id_column {
@@ -21,7 +24,8 @@ typedef struct wg_id_column {
     const uint64_t *numbers; // or NULL and
     const uint64_t *offsets;
     const uint8_t *bytes;
-    const uint32_t *hash;
+    uint64_t bytes_size;
+    const uint32_t *hash; // NULL = few rows, found by their order
     uint32_t hash_mask;
     const uint32_t *rank; // NULL = rows are in id order
     const uint32_t *order;
@@ -37,8 +41,11 @@ void wg_id_column_get(const wg_id_column *column, uint64_t row, waggle_id *id); 
 uint32_t wg_id_column_at(const wg_id_column *column, uint64_t place);
 uint64_t wg_id_column_seek(const wg_id_column *column, const waggle_id *after);
 
-// Writes the sections of ids for rows in the order added. Memory: 13 bytes per number, plus the encoded
-// bytes otherwise.
+// Writes the sections of ids for rows in the order added. Memory: 13 to 23 bytes per number (8 to 12 for
+// itself, 5 to 11 for the table that finds doubles), plus the encoded bytes otherwise, and 8 more while
+// rows are written that did not come in id order.
+#define WG_ID_ROWS_MAX \
+    (3u << 30) // three quarters of 2^32 slots, the fullest that a table of ids gets
 typedef struct wg_id_writer wg_id_writer;
 wg_id_writer *wg_id_writer_create(wg_heap *heap); // NULL = no memory
 void wg_id_writer_destroy(wg_id_writer *writer);

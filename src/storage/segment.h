@@ -22,11 +22,11 @@ typedef enum wg_section_kind {
     WG_SECTION_ID_NUMBERS, // u64 per row: every id is a number
     WG_SECTION_ID_OFFSETS, // u64 per row and one more, into
     WG_SECTION_ID_BYTES,   //   encoded ids (ids.h)
-    WG_SECTION_ID_HASH,    // u32 slots of an open-addressed table: row + 1, 0 = free
-    WG_SECTION_ID_RANK,    // u32 per row: its place in id order; absent = rows are in id order
-    WG_SECTION_ID_ORDER,   // u32 per place: the row, the inverse of rank
-    WG_SECTION_BORN_DEAD,  // bit per row, u64 words: replaced within the same file (bulk import)
-    WG_SECTION_PAYLOAD,    // compressed blocks (documents.h)
+    WG_SECTION_ID_HASH, // u32 slots of an open-addressed table: row + 1 and bits of the hash, 0 = free
+    WG_SECTION_ID_RANK,   // u32 per row: its place in id order; absent = rows are in id order
+    WG_SECTION_ID_ORDER,  // u32 per place: the row, the inverse of rank
+    WG_SECTION_BORN_DEAD, // bit per row, u64 words: replaced within the same file (bulk import)
+    WG_SECTION_PAYLOAD,   // compressed blocks (documents.h)
     WG_SECTION_PAYLOAD_INDEX,
     WG_SECTION_PAYLOAD_DICTIONARY,
     WG_SECTION_STATISTICS, // JSON, for people
@@ -62,6 +62,9 @@ typedef uint32_t wg_section_handle;
 
 waggle_status wg_segment_create(wg_vfs *vfs, wg_heap *heap, const char *path,
                                 wg_segment_writer **writer, waggle_error *error);
+// Right after creating: the SHA-256 that finish will be asked for is computed while writing, which saves
+// reading the file again. Optional.
+waggle_status wg_segment_digest_begin(wg_segment_writer *writer, waggle_error *error);
 waggle_status wg_segment_part_begin(wg_segment_writer *writer, uint32_t collection,
                                     waggle_error *error);
 // capacity 0 = the section grows until its end, and no other may begin before.
@@ -92,6 +95,8 @@ void wg_segment_retain(wg_segment_file *file);
 void wg_segment_release(wg_segment_file *file); // the last one unmaps and closes; NULL is fine
 const char *wg_segment_path(const wg_segment_file *file);
 uint64_t wg_segment_size(const wg_segment_file *file);
+// A number that no other opening in this process had: for keys of caches.
+uint64_t wg_segment_serial(const wg_segment_file *file);
 uint32_t wg_segment_part_count(const wg_segment_file *file);
 const wg_part *wg_segment_part(const wg_segment_file *file, uint32_t index);
 // NULL if the part has none.
