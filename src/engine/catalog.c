@@ -1,0 +1,705 @@
+// The catalog: names, descriptions and ids of all collections. Its changes are records of the log (collection 0)
+// and come into the manifest with its next commit, so creating many collections costs one sync each at most.
+// A collection costs a few hundred bytes until it is first used.
+#include "base/hash.h"
+#include "engine/engine.h"
+
+#include <string.h>
+
+static uint32_t *name_slot(waggle_database *database, const char *name)
+{
+    wg_catalog *catalog = &database->catalog;
+    uint32_t mask = catalog->names_capacity - 1;
+    uint32_t slot = (uint32_t)wg_hash(name, strlen(name)) & mask;
+    while (catalog->names[slot] != 0) {
+        const wg_catalog_entry *entry = wg_catalog_by_id(database, catalog->names[slot]);
+        if (entry != NULL && !entry->dropped && strcmp(entry->name, name) == 0) break;
+        slot = (slot + 1) & mask;
+    }
+    return &catalog->names[slot];
+}
+
+// Names of dropped and renamed collections leave slots that lead nowhere; growing leaves them behind.
+static bool names_grow(waggle_database *database)
+{
+    wg_catalog *catalog = &database->catalog;
+    if ((catalog->names_used + 1) * 4u <= catalog->names_capacity * 3u) return true;
+    uint32_t capacity = 16;
+    while (capacity < (catalog->count + 1) * 2)
+        capacity *= 2;
+    uint32_t *table = wg_alloc_zeroed(&database->heap, WG_MEMORY_OTHER, capacity * sizeof *table);
+    if (table == NULL) return false;
+    wg_free(catalog->names);
+    catalog->names = table;
+    catalog->names_capacity = capacity;
+    catalog->names_used = 0;
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (catalog->entries[i]->dropped) continue;
+        *name_slot(database, catalog->entries[i]->name) = catalog->entries[i]->id;
+        catalog->names_used++;
+    }
+    return true;
+}
+
+static void name_link(waggle_database *database, const wg_catalog_entry *entry)
+{
+    uint32_t *slot = name_slot(database, entry->name);
+    if (*slot == 0) database->catalog.names_used++;
+    *slot = entry->id;
+}
+
+wg_catalog_entry *wg_catalog_by_id(waggle_database *database, uint32_t id)
+{
+    const wg_catalog *catalog = &database->catalog;
+    size_t low = 0;
+    size_t high = catalog->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (catalog->entries[middle]->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < catalog->count && catalog->entries[low]->id == id ? catalog->entries[low] : NULL;
+}
+
+wg_catalog_entry *wg_catalog_find(waggle_database *database, const char *name)
+{
+    if (database->catalog.names_capacity == 0) return NULL;
+    uint32_t id = *name_slot(database, name);
+    return id == 0 ? NULL : wg_catalog_by_id(database, id);
+}
+
+static void entry_destroy(wg_catalog_entry *entry)
+{
+    if (entry == NULL) return;
+    wg_free(entry->name);
+    wg_free(entry->spec);
+    wg_free(entry);
+}
+
+// Adds an entry; ids ascend.
+static waggle_status entry_add(waggle_database *database, uint32_t id, const char *name,
+                               size_t name_size, const void *spec, size_t spec_size,
+                               wg_catalog_entry **added, waggle_error *error)
+{
+    wg_catalog *catalog = &database->catalog;
+    wg_heap *heap = &database->heap;
+    if (catalog->count == catalog->capacity) {
+        size_t capacity = catalog->capacity == 0 ? 16 : catalog->capacity * 2;
+        wg_catalog_entry **entries =
+            wg_realloc(heap, WG_MEMORY_OTHER, catalog->entries, capacity * sizeof *entries);
+        if (entries == NULL)
+            return wg_fail_memory(error, capacity * sizeof *entries, "the catalog");
+        catalog->entries = entries;
+        catalog->capacity = capacity;
+    }
+    wg_catalog_entry *entry = wg_alloc_zeroed(heap, WG_MEMORY_OTHER, sizeof *entry);
+    if (entry != NULL) {
+        entry->id = id;
+        entry->name = wg_alloc(heap, WG_MEMORY_OTHER, name_size + 1);
+        entry->spec = wg_alloc(heap, WG_MEMORY_OTHER, spec_size);
+        entry->spec_size = spec_size;
+    }
+    if (entry == NULL || entry->name == NULL || entry->spec == NULL || !names_grow(database)) {
+        entry_destroy(entry);
+        return wg_fail_memory(error, sizeof *entry + name_size + spec_size, "the catalog");
+    }
+    memcpy(entry->name, name, name_size);
+    entry->name[name_size] = 0;
+    memcpy(entry->spec, spec, spec_size);
+    WG_ASSERT(catalog->count == 0 || catalog->entries[catalog->count - 1]->id < id);
+    catalog->entries[catalog->count++] = entry;
+    catalog->next_id = WG_MAX(catalog->next_id, id + 1);
+    name_link(database, entry);
+    *added = entry;
+    return WAGGLE_OK;
+}
+
+waggle_status wg_catalog_load(waggle_database *database, waggle_error *error)
+{
+    const wg_manifest *manifest = database->manifest;
+    database->catalog.next_id = wg_manifest_collection_next(manifest);
+    database->catalog.applied = wg_manifest_catalog_applied(manifest);
+    waggle_status status = WAGGLE_OK;
+    for (size_t i = 0; status == WAGGLE_OK && i < wg_manifest_collection_count(manifest); i++) {
+        const wg_collection_entry *from = wg_manifest_collection_at(manifest, i);
+        wg_catalog_entry *entry = NULL;
+        status = entry_add(database, from->id, from->name, strlen(from->name), from->spec,
+                           from->spec_size, &entry, error);
+        if (status != WAGGLE_OK) break;
+        entry->in_manifest = true;
+        entry->created = from->created;
+        for (uint32_t j = 0; status == WAGGLE_OK && j < from->part_count; j++)
+            status = wg_files_part_add(&database->files, from->parts[j].file, from->parts[j].owner,
+                                       error);
+    }
+    return status;
+}
+
+static void collection_destroy(waggle_collection *collection)
+{
+    if (collection == NULL) return;
+    wg_state_release(collection->current);
+    wg_mutex_finish(&collection->write);
+    wg_rwlock_finish(&collection->ids);
+    wg_mutex_finish(&collection->current_lock);
+    wg_free(collection->spec);
+    wg_free(collection->name);
+    wg_free(collection);
+}
+
+void wg_catalog_finish(waggle_database *database)
+{
+    wg_catalog *catalog = &database->catalog;
+    for (size_t i = 0; i < catalog->count; i++) {
+        collection_destroy(catalog->entries[i]->open);
+        entry_destroy(catalog->entries[i]);
+    }
+    wg_free(catalog->entries);
+    wg_free(catalog->names);
+    *catalog = (wg_catalog){0};
+}
+
+// ---- Opening a collection --------------------------------------------------------------------------
+
+static waggle_status overlay_entry(void *context, const wg_overlay_entry *entry,
+                                   waggle_error *error)
+{
+    return wg_sealed_overlay_put(context, entry->row, entry->version, entry->payload, error);
+}
+
+// The part's deletes and overlay, as of the last checkpoint.
+static waggle_status sides_load(waggle_collection *collection, wg_sealed_view *view,
+                                waggle_error *error)
+{
+    waggle_database *database = collection->database;
+    wg_sealed *sealed = view->sealed;
+    char name[WG_FILE_NAME_SIZE];
+    char path[WG_PATH_SIZE_MAX];
+    uint64_t sequence = 0;
+    waggle_status status = WAGGLE_OK;
+    if (sealed->entry.deletes != 0) {
+        wg_name_deletes(name, collection->id, &sealed->entry);
+        status = wg_database_path(database, name, path, error);
+        if (status == WAGGLE_OK)
+            status = wg_mask_read(database->vfs, &database->heap, path, sealed->entry.rows,
+                                  &view->dead, &sequence, error);
+    } else {
+        status = wg_sealed_born(sealed, &view->dead, error);
+    }
+    sealed->in_manifest = true;
+    if (status == WAGGLE_OK) sealed->written = wg_mask_retain(view->dead);
+    if (status == WAGGLE_OK && sealed->entry.overlay != 0) {
+        wg_name_overlay(name, collection->id, &sealed->entry);
+        status = wg_database_path(database, name, path, error);
+        if (status == WAGGLE_OK)
+            status = wg_overlay_read(database->vfs, &database->heap, path, sealed->entry.rows,
+                                     overlay_entry, sealed, &sequence, error);
+        sealed->overlay_changed = false;
+    }
+    return status;
+}
+
+static waggle_status parts_load(waggle_collection *collection, const wg_collection_entry *from,
+                                waggle_error *error)
+{
+    waggle_database *database = collection->database;
+    wg_state *state = wg_state_copy(&database->heap, collection->current, from->part_count, 0);
+    if (state == NULL) return wg_fail_memory(error, sizeof *state, "the state of a collection");
+    state->sequence = from->applied;
+    waggle_status status = WAGGLE_OK;
+    for (uint32_t i = 0; status == WAGGLE_OK && i < from->part_count; i++) {
+        wg_sealed_view *view = &state->sealed[i];
+        status = wg_sealed_open(&database->files, &database->heap, collection->spec,
+                                &from->parts[i], &view->sealed, error);
+        if (status == WAGGLE_OK) status = sides_load(collection, view, error);
+        if (status != WAGGLE_OK) break;
+        state->points += view->sealed->entry.rows - view->dead->count;
+        state->dead += view->dead->count;
+    }
+    if (status == WAGGLE_OK)
+        wg_state_publish(collection, state);
+    else
+        wg_state_release(state);
+    return status;
+}
+
+waggle_status wg_catalog_collection(waggle_database *database, wg_catalog_entry *entry,
+                                    waggle_collection **collection, waggle_error *error)
+{
+    if (entry->open != NULL) {
+        *collection = entry->open;
+        return WAGGLE_OK;
+    }
+    wg_heap *heap = &database->heap;
+    waggle_collection *made = wg_alloc_zeroed(heap, WG_MEMORY_OTHER, sizeof *made);
+    if (made == NULL) return wg_fail_memory(error, sizeof *made, "a collection");
+    made->database = database;
+    made->id = entry->id;
+    wg_mutex_init(&made->write);
+    wg_rwlock_init(&made->ids);
+    wg_mutex_init(&made->current_lock);
+    made->name = wg_strdup(heap, WG_MEMORY_OTHER, entry->name);
+    waggle_status status =
+        made->name == NULL ? wg_fail_memory(error, strlen(entry->name), "a collection") : WAGGLE_OK;
+    if (status == WAGGLE_OK)
+        status = wg_spec_decode(heap, entry->spec, entry->spec_size, &made->spec, error);
+    if (status == WAGGLE_OK) status = wg_state_create(made, &made->current, error);
+    const wg_collection_entry *from =
+        entry->in_manifest ? wg_manifest_collection(database->manifest, entry->id) : NULL;
+    if (status == WAGGLE_OK && from != NULL) {
+        made->applied = from->applied;
+        made->current->sequence = from->applied;
+        status = parts_load(made, from, error);
+    }
+    if (status != WAGGLE_OK) {
+        collection_destroy(made);
+        return wg_fail_context(error, status, "collection \"%s\"", entry->name);
+    }
+    entry->open = made;
+    *collection = made;
+    return WAGGLE_OK;
+}
+
+waggle_status wg_collection_check(waggle_collection *collection, waggle_error *error)
+{
+    // Relaxed: a write that races with the drop is decided when it is applied.
+    if (atomic_load_explicit(&collection->dropped, memory_order_relaxed))
+        return wg_fail(error, WAGGLE_NOT_FOUND, "the collection was dropped");
+    return WAGGLE_OK;
+}
+
+waggle_status wg_collection_acquire(waggle_database *database, const char *name,
+                                    waggle_collection **collection, waggle_error *error)
+{
+    wg_mutex_lock(&database->catalog_lock);
+    wg_catalog_entry *entry = name == NULL ? NULL : wg_catalog_find(database, name);
+    waggle_status status =
+        entry == NULL ? wg_fail(error, WAGGLE_NOT_FOUND, "there is no collection \"%.255s\"",
+                                name == NULL ? "" : name)
+                      : wg_catalog_collection(database, entry, collection, error);
+    if (status == WAGGLE_OK)
+        atomic_fetch_add_explicit(&(*collection)->handles, 1, memory_order_relaxed);
+    wg_mutex_unlock(&database->catalog_lock);
+    return status;
+}
+
+// ---- Changes ---------------------------------------------------------------------------------------
+
+static waggle_status create_apply(waggle_database *database, const wg_record_catalog *record,
+                                  uint64_t seq, waggle_error *error)
+{
+    wg_catalog_entry *entry = NULL;
+    waggle_status status =
+        entry_add(database, record->collection, record->name.data, record->name.size,
+                  record->spec.data, record->spec.size, &entry, error);
+    if (status == WAGGLE_OK) entry->created = seq;
+    return status;
+}
+
+static waggle_status rename_apply(waggle_database *database, wg_catalog_entry *entry,
+                                  const wg_record_catalog *record, waggle_error *error)
+{
+    char *name = wg_alloc(&database->heap, WG_MEMORY_OTHER, record->name.size + 1);
+    char *shown = wg_alloc(&database->heap, WG_MEMORY_OTHER, record->name.size + 1);
+    if (name == NULL || shown == NULL || !names_grow(database)) {
+        wg_free(name);
+        wg_free(shown);
+        return wg_fail_memory(error, record->name.size, "a name");
+    }
+    memcpy(name, record->name.data, record->name.size);
+    name[record->name.size] = 0;
+    memcpy(shown, name, record->name.size + 1);
+    wg_free(entry->name);
+    entry->name = name;
+    entry->renamed = true;
+    name_link(database, entry);
+    if (entry->open != NULL) {
+        wg_free(entry->open->name);
+        entry->open->name = shown;
+    } else {
+        wg_free(shown);
+    }
+    return WAGGLE_OK;
+}
+
+static void drop_apply(wg_catalog_entry *entry)
+{
+    entry->dropped = true;
+    if (entry->open != NULL)
+        atomic_store_explicit(&entry->open->dropped, true, memory_order_relaxed);
+}
+
+waggle_status wg_catalog_apply(waggle_database *database, wg_record_type type,
+                               const wg_piece *piece, uint64_t seq, waggle_error *error)
+{
+    wg_record_catalog record;
+    waggle_status status = wg_record_catalog_decode(piece->data, piece->size, &record, error);
+    if (status != WAGGLE_OK) return status;
+    wg_mutex_lock(&database->catalog_lock);
+    wg_catalog_entry *entry = wg_catalog_by_id(database, record.collection);
+    if (type == WG_RECORD_CREATE)
+        status = create_apply(database, &record, seq, error);
+    else if (entry == NULL)
+        status = wg_fail(error, WAGGLE_CORRUPT, "the log names collection %u, which does not exist",
+                         record.collection);
+    else if (type == WG_RECORD_RENAME)
+        status = rename_apply(database, entry, &record, error);
+    else
+        drop_apply(entry);
+    if (status == WAGGLE_OK) {
+        database->catalog.applied = seq;
+        if (database->catalog.dirty_since == 0) database->catalog.dirty_since = seq;
+    }
+    wg_mutex_unlock(&database->catalog_lock);
+    return status;
+}
+
+// Changes of the catalog that the manifest does not have, then those given.
+static waggle_status changes_collect(waggle_database *database, wg_buffer *changes,
+                                     const wg_change *given, size_t count, waggle_error *error)
+{
+    const wg_catalog *catalog = &database->catalog;
+    bool ok = true;
+    for (size_t i = 0; ok && catalog->dirty_since != 0 && i < catalog->count; i++) {
+        const wg_catalog_entry *entry = catalog->entries[i];
+        wg_change change = {.collection = entry->id,
+                            .name = entry->name,
+                            .sequence = entry->created,
+                            .spec = entry->spec,
+                            .spec_size = entry->spec_size};
+        if (entry->dropped)
+            change.kind = WG_CHANGE_COLLECTION_DROP;
+        else
+            change.kind = WG_CHANGE_COLLECTION_PUT;
+        if (entry->dropped ? entry->in_manifest : !entry->in_manifest || entry->renamed)
+            ok = wg_buffer_append(changes, &change, sizeof change);
+    }
+    wg_change applied = {.kind = WG_CHANGE_CATALOG_APPLIED, .sequence = catalog->applied};
+    ok = ok && wg_buffer_append(changes, &applied, sizeof applied);
+    for (size_t i = 0; ok && i < count; i++) {
+        // Of a collection that was dropped meanwhile nothing is kept.
+        const wg_catalog_entry *entry = wg_catalog_by_id(database, given[i].collection);
+        if (given[i].collection == 0 || (entry != NULL && !entry->dropped))
+            ok = wg_buffer_append(changes, &given[i], sizeof given[i]);
+    }
+    return ok ? WAGGLE_OK : wg_fail_memory(error, changes->size, "a change of the manifest");
+}
+
+// The parts of dropped collections, as the manifest still lists them.
+typedef struct dropped_part {
+    uint32_t collection;
+    wg_part_entry part;
+} dropped_part;
+
+static waggle_status dropped_collect(waggle_database *database, wg_buffer *dropped,
+                                     waggle_error *error)
+{
+    const wg_catalog *catalog = &database->catalog;
+    for (size_t i = 0; i < catalog->count; i++) {
+        const wg_catalog_entry *entry = catalog->entries[i];
+        if (!entry->dropped || !entry->in_manifest) continue;
+        const wg_collection_entry *from = wg_manifest_collection(database->manifest, entry->id);
+        for (uint32_t j = 0; from != NULL && j < from->part_count; j++) {
+            dropped_part part = {entry->id, from->parts[j]};
+            if (!wg_buffer_append(dropped, &part, sizeof part))
+                return wg_fail_memory(error, dropped->size, "a change of the manifest");
+        }
+    }
+    return WAGGLE_OK;
+}
+
+void wg_sides_remove(waggle_database *database, uint32_t collection, const wg_part_entry *part)
+{
+    char name[WG_FILE_NAME_SIZE];
+    char path[WG_PATH_SIZE_MAX];
+    if (part->deletes != 0) {
+        wg_name_deletes(name, collection, part);
+        if (wg_database_path(database, name, path, NULL) == WAGGLE_OK)
+            (void)wg_vfs_unlink(database->vfs, path, NULL);
+    }
+    if (part->overlay != 0) {
+        wg_name_overlay(name, collection, part);
+        if (wg_database_path(database, name, path, NULL) == WAGGLE_OK)
+            (void)wg_vfs_unlink(database->vfs, path, NULL);
+    }
+}
+
+// Entries of dropped collections go when nobody has a handle.
+static void entries_purge(wg_catalog *catalog)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < catalog->count; i++) {
+        wg_catalog_entry *entry = catalog->entries[i];
+        bool held = entry->open != NULL && atomic_load(&entry->open->handles) > 0;
+        if (entry->dropped && !held) {
+            collection_destroy(entry->open);
+            entry_destroy(entry);
+        } else {
+            catalog->entries[kept++] = entry;
+        }
+    }
+    catalog->count = kept;
+}
+
+static void committed(waggle_database *database, const wg_buffer *dropped)
+{
+    wg_catalog *catalog = &database->catalog;
+    for (size_t i = 0; catalog->dirty_since != 0 && i < catalog->count; i++) {
+        wg_catalog_entry *entry = catalog->entries[i];
+        entry->in_manifest = !entry->dropped;
+        entry->renamed = false;
+    }
+    catalog->dirty_since = 0;
+    entries_purge(catalog);
+    const dropped_part *parts = (const dropped_part *)(const void *)dropped->data;
+    for (size_t i = 0; i < dropped->size / sizeof *parts; i++) {
+        wg_sides_remove(database, parts[i].collection, &parts[i].part);
+        wg_files_part_drop(&database->files, parts[i].part.file);
+    }
+}
+
+waggle_status wg_catalog_commit(waggle_database *database, const wg_change *given, size_t count,
+                                waggle_error *error)
+{
+    wg_buffer changes;
+    wg_buffer dropped;
+    wg_buffer_init(&changes, &database->heap, WG_MEMORY_SCRATCH);
+    wg_buffer_init(&dropped, &database->heap, WG_MEMORY_SCRATCH);
+    waggle_status status = changes_collect(database, &changes, given, count, error);
+    if (status == WAGGLE_OK) status = dropped_collect(database, &dropped, error);
+    if (status == WAGGLE_OK)
+        status =
+            wg_manifest_commit(database->manifest, (const wg_change *)(const void *)changes.data,
+                               changes.size / sizeof(wg_change), error);
+    if (status == WAGGLE_OK) committed(database, &dropped);
+    wg_buffer_finish(&dropped);
+    wg_buffer_finish(&changes);
+    return status;
+}
+
+// ---- Adopting --------------------------------------------------------------------------------------
+
+static waggle_status adopt_commit(waggle_database *database, const wg_catalog_entry *entry,
+                                  const wg_part_entry *parts, uint32_t part_count,
+                                  waggle_error *error)
+{
+    size_t size = (part_count + 1u) * sizeof(wg_change);
+    wg_change *changes = wg_alloc(&database->heap, WG_MEMORY_SCRATCH, size);
+    if (changes == NULL) return wg_fail_memory(error, size, "a change of the manifest");
+    changes[0] =
+        (wg_change){.kind = WG_CHANGE_APPLIED, .collection = entry->id, .sequence = entry->created};
+    for (uint32_t i = 0; i < part_count; i++)
+        changes[1 + i] =
+            (wg_change){.kind = WG_CHANGE_PART_ADD, .collection = entry->id, .part = parts[i]};
+    waggle_status status = wg_catalog_commit(database, changes, part_count + 1u, error);
+    wg_free(changes);
+    return status;
+}
+
+waggle_status wg_catalog_adopt(waggle_database *database, uint32_t id, const char *name,
+                               const void *spec, size_t spec_size, uint64_t sequence,
+                               const wg_part_entry *parts, uint32_t part_count, waggle_error *error)
+{
+    wg_catalog *catalog = &database->catalog;
+    wg_catalog_entry *entry = NULL;
+    uint64_t dirty_since = catalog->dirty_since;
+    WG_ASSERT(id == catalog->next_id);
+    waggle_status status =
+        entry_add(database, id, name, strlen(name), spec, spec_size, &entry, error);
+    if (status != WAGGLE_OK) return status;
+    entry->created = sequence;
+    if (dirty_since == 0) catalog->dirty_since = sequence + 1; // so that the commit puts the entry
+    status = adopt_commit(database, entry, parts, part_count, error);
+    if (status == WAGGLE_OK) return WAGGLE_OK;
+    catalog->dirty_since = dirty_since;
+    WG_ASSERT(catalog->entries[catalog->count - 1] == entry);
+    catalog->count--; // its name leads nowhere now
+    entry_destroy(entry);
+    return status;
+}
+
+// ---- The calls of waggle.h -------------------------------------------------------------------------
+
+typedef struct catalog_op {
+    wg_append append;
+    waggle_database *database;
+    bool done;
+    waggle_status status;
+    waggle_error error;
+} catalog_op;
+
+static void catalog_done(wg_append *append, waggle_status status, const waggle_error *error)
+{
+    catalog_op *op = append->context;
+    op->status = status;
+    if (status == WAGGLE_OK)
+        op->status = wg_catalog_apply(op->database, (wg_record_type)append->type, append->records,
+                                      append->seq, &op->error);
+    else if (error != NULL)
+        op->error = *error;
+    op->done = true;
+}
+
+static waggle_status catalog_write(waggle_database *database, wg_record_type type,
+                                   const wg_record_catalog *record, waggle_error *error)
+{
+    wg_batch batch;
+    catalog_op op = {.database = database};
+    wg_batch_init(&batch, &database->heap);
+    waggle_status status = wg_batch_catalog(&batch, record, error);
+    if (status == WAGGLE_OK) status = wg_batch_seal(&batch, error);
+    if (status != WAGGLE_OK) goto cleanup;
+    op.append = (wg_append){.type = (uint16_t)type,
+                            .count = 1,
+                            .records = batch.pieces,
+                            .done = catalog_done,
+                            .context = &op};
+    status = wg_log_append(database->log, &op.append, error);
+    if (status != WAGGLE_OK) goto cleanup;
+    (void)wg_log_flush(database->log, op.append.seq, NULL); // the result is op's
+    WG_ASSERT(op.done);
+    status = op.status;
+    if (status != WAGGLE_OK && error != NULL) *error = op.error;
+
+cleanup:
+    wg_batch_finish(&batch);
+    return status;
+}
+
+static waggle_status writable(const waggle_database *database, waggle_error *error)
+{
+    if (database->read_only)
+        return wg_fail(error, WAGGLE_READ_ONLY, "the database was opened read-only");
+    return wg_heap_admit(&database->heap, 4096, error);
+}
+
+// What the catalog has of a name, and the id that a new collection gets.
+static bool name_lookup(waggle_database *database, const char *name, uint32_t *id,
+                        uint32_t *next_id)
+{
+    wg_mutex_lock(&database->catalog_lock);
+    const wg_catalog_entry *entry = wg_catalog_find(database, name);
+    *id = entry == NULL ? 0 : entry->id;
+    *next_id = database->catalog.next_id;
+    wg_mutex_unlock(&database->catalog_lock);
+    return entry != NULL;
+}
+
+static waggle_text text_of(const char *string)
+{
+    return (waggle_text){string, strlen(string)};
+}
+
+waggle_status waggle_collection_create(waggle_database *database, const char *name,
+                                       const waggle_collection_spec *given,
+                                       waggle_collection **collection, waggle_error *error)
+{
+    wg_error_clear(error);
+    wg_spec *spec = NULL;
+    uint32_t id = 0;
+    uint32_t next_id = 0;
+    wg_buffer encoded;
+    wg_buffer_init(&encoded, &database->heap, WG_MEMORY_SCRATCH);
+    waggle_status status = wg_collection_name_check(name, error);
+    if (status == WAGGLE_OK) status = writable(database, error);
+    if (status == WAGGLE_OK) status = wg_spec_create(&database->heap, given, &spec, error);
+    if (status == WAGGLE_OK) status = wg_spec_encode(spec, &encoded, error);
+    if (status == WAGGLE_OK) {
+        wg_mutex_lock(&database->names);
+        if (name_lookup(database, name, &id, &next_id)) {
+            status = wg_fail(error, WAGGLE_EXISTS, "there is a collection \"%s\" already", name);
+        } else {
+            wg_record_catalog record = {
+                next_id, text_of(name), {(const char *)encoded.data, encoded.size}
+            };
+            status = catalog_write(database, WG_RECORD_CREATE, &record, error);
+        }
+        wg_mutex_unlock(&database->names);
+    }
+    if (status == WAGGLE_OK && collection != NULL)
+        status = wg_collection_acquire(database, name, collection, error);
+    wg_buffer_finish(&encoded);
+    wg_free(spec);
+    return status;
+}
+
+waggle_status waggle_collection_create_simple(waggle_database *database, const char *name,
+                                              uint32_t dim, waggle_metric metric, waggle_type type,
+                                              waggle_collection **collection, waggle_error *error)
+{
+    waggle_vector_spec vector = {.dim = dim, .type = type, .metric = metric};
+    return waggle_collection_create(database, name,
+                                    waggle_collection_spec(.vector_count = 1, .vectors = &vector),
+                                    collection, error);
+}
+
+waggle_status waggle_collection_open(waggle_database *database, const char *name,
+                                     waggle_collection **collection, waggle_error *error)
+{
+    wg_error_clear(error);
+    return wg_collection_acquire(database, name, collection, error);
+}
+
+void waggle_collection_close(waggle_collection *collection)
+{
+    if (collection == NULL) return;
+    wg_mutex_lock(&collection->database->catalog_lock);
+    uint32_t before = atomic_fetch_sub(&collection->handles, 1);
+    WG_ASSERT(before > 0);
+    wg_mutex_unlock(&collection->database->catalog_lock);
+}
+
+static waggle_status no_collection(const char *name, waggle_error *error)
+{
+    return wg_fail(error, WAGGLE_NOT_FOUND, "there is no collection \"%.255s\"",
+                   name == NULL ? "" : name);
+}
+
+waggle_status waggle_collection_drop(waggle_database *database, const char *name,
+                                     waggle_error *error)
+{
+    wg_error_clear(error);
+    uint32_t id = 0;
+    uint32_t next_id = 0;
+    if (database->read_only)
+        return wg_fail(error, WAGGLE_READ_ONLY, "the database was opened read-only");
+    wg_mutex_lock(&database->names);
+    waggle_status status = WAGGLE_OK;
+    if (name == NULL || !name_lookup(database, name, &id, &next_id)) {
+        status = no_collection(name, error);
+    } else {
+        wg_record_catalog record = {.collection = id};
+        status = catalog_write(database, WG_RECORD_DROP, &record, error);
+    }
+    wg_mutex_unlock(&database->names);
+    if (status == WAGGLE_OK) {
+        wg_care_want(database); // frees the files
+        (void)wg_care_now(database, NULL);
+    }
+    return status;
+}
+
+waggle_status waggle_collection_rename(waggle_database *database, const char *name,
+                                       const char *new_name, waggle_error *error)
+{
+    wg_error_clear(error);
+    uint32_t id = 0;
+    uint32_t taken = 0;
+    uint32_t next_id = 0;
+    waggle_status status = wg_collection_name_check(new_name, error);
+    if (status == WAGGLE_OK) status = writable(database, error);
+    if (status != WAGGLE_OK) return status;
+    wg_mutex_lock(&database->names);
+    if (name == NULL || !name_lookup(database, name, &id, &next_id)) {
+        status = no_collection(name, error);
+    } else if (name_lookup(database, new_name, &taken, &next_id)) {
+        status = wg_fail(error, WAGGLE_EXISTS, "there is a collection \"%s\" already", new_name);
+    } else {
+        wg_record_catalog record = {.collection = id, .name = text_of(new_name)};
+        status = catalog_write(database, WG_RECORD_RENAME, &record, error);
+    }
+    wg_mutex_unlock(&database->names);
+    return status;
+}

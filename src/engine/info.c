@@ -1,0 +1,235 @@
+// What a database tells about itself: collections, and statistics.
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct waggle_collection_list {
+    wg_arena arena;
+    waggle_collection_info *infos;
+    uint64_t count;
+};
+
+// ---- Collections ---------------------------------------------------------------------------------
+
+static void info_count(waggle_collection_info *info, waggle_collection *collection)
+{
+    wg_state *state = wg_state_acquire(collection);
+    info->points = state->points;
+    info->rows_dead = state->dead;
+    info->segments = state->sealed_count;
+    info->sequence = state->sequence;
+    for (uint32_t i = 0; i < state->head_count; i++)
+        info->rows_unsealed += state->heads[i].slots;
+    for (uint32_t i = 0; i < state->sealed_count; i++)
+        info->bytes_disk += state->sealed[i].sealed->entry.bytes;
+    info->bytes_memory = atomic_load_explicit(&collection->head_bytes, memory_order_relaxed);
+    wg_state_release(state);
+}
+
+static waggle_status info_fill(waggle_collection_list *list, waggle_database *database,
+                               waggle_collection *collection, waggle_collection_info *info,
+                               waggle_error *error)
+{
+    const wg_spec *spec = collection->spec;
+    size_t name_size = strlen(collection->name) + 1;
+    size_t names_size = spec->count * sizeof spec->fields[0].name;
+    char *name = wg_arena_copy(&list->arena, collection->name, name_size);
+    char *names = wg_arena_alloc(&list->arena, names_size, 8);
+    waggle_vector_spec *vectors = wg_arena_alloc(&list->arena, spec->count * sizeof *vectors, 8);
+    if (name == NULL || names == NULL || vectors == NULL)
+        return wg_fail_memory(error, names_size, "a list of collections");
+    wg_spec_show(spec, vectors);
+    for (uint32_t i = 0; i < spec->count; i++) {
+        char *copy = names + i * sizeof spec->fields[0].name;
+        memcpy(copy, spec->fields[i].name, sizeof spec->fields[i].name);
+        vectors[i].name = copy;
+    }
+    *info = (waggle_collection_info){.name = name,
+                                     .vector_count = spec->count,
+                                     .vectors = vectors,
+                                     .device = database->device_name,
+                                     .index = "flat"};
+    info_count(info, collection);
+    return WAGGLE_OK;
+}
+
+static waggle_status list_create(waggle_database *database, size_t capacity,
+                                 waggle_collection_list **list, waggle_error *error)
+{
+    wg_heap *heap = &database->heap;
+    waggle_collection_list *made = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, sizeof *made);
+    if (made == NULL) return wg_fail_memory(error, sizeof *made, "a list of collections");
+    wg_arena_init(&made->arena, heap, WG_MEMORY_SCRATCH, 4096);
+    made->infos = wg_alloc(heap, WG_MEMORY_SCRATCH, (capacity + 1) * sizeof *made->infos);
+    if (made->infos == NULL) {
+        wg_free(made);
+        return wg_fail_memory(error, capacity * sizeof *made->infos, "a list of collections");
+    }
+    *list = made;
+    return WAGGLE_OK;
+}
+
+static int name_compare(const void *a, const void *b)
+{
+    return strcmp(((const waggle_collection_info *)a)->name,
+                  ((const waggle_collection_info *)b)->name);
+}
+
+waggle_status waggle_collection_list_create(waggle_database *database,
+                                            waggle_collection_list **list, waggle_error *error)
+{
+    waggle_collection_list *made = NULL;
+    wg_error_clear(error);
+    wg_mutex_lock(&database->catalog_lock);
+    waggle_status status = list_create(database, database->catalog.count, &made, error);
+    for (size_t i = 0; status == WAGGLE_OK && i < database->catalog.count; i++) {
+        wg_catalog_entry *entry = database->catalog.entries[i];
+        waggle_collection *collection = NULL;
+        if (entry->dropped) continue;
+        status = wg_catalog_collection(database, entry, &collection, error);
+        if (status == WAGGLE_OK)
+            status = info_fill(made, database, collection, &made->infos[made->count++], error);
+    }
+    wg_mutex_unlock(&database->catalog_lock);
+    if (status != WAGGLE_OK) {
+        waggle_collection_list_destroy(made);
+        return status;
+    }
+    qsort(made->infos, made->count, sizeof *made->infos, name_compare);
+    *list = made;
+    return WAGGLE_OK;
+}
+
+waggle_status waggle_collection_describe(waggle_collection *collection,
+                                         waggle_collection_list **list, waggle_error *error)
+{
+    waggle_database *database = collection->database;
+    waggle_collection_list *made = NULL;
+    wg_error_clear(error);
+    waggle_status status = wg_collection_check(collection, error);
+    if (status == WAGGLE_OK) status = list_create(database, 1, &made, error);
+    if (status != WAGGLE_OK) return status;
+    wg_mutex_lock(&database->catalog_lock); // guards the name
+    status = info_fill(made, database, collection, &made->infos[0], error);
+    wg_mutex_unlock(&database->catalog_lock);
+    made->count = 1;
+    if (status == WAGGLE_OK)
+        *list = made;
+    else
+        waggle_collection_list_destroy(made);
+    return status;
+}
+
+uint64_t waggle_collection_list_count(const waggle_collection_list *list)
+{
+    return list->count;
+}
+
+const waggle_collection_info *waggle_collection_list_at(const waggle_collection_list *list,
+                                                        uint64_t index)
+{
+    WG_ASSERT(index < list->count);
+    return &list->infos[index];
+}
+
+void waggle_collection_list_destroy(waggle_collection_list *list)
+{
+    if (list == NULL) return;
+    wg_arena_finish(&list->arena);
+    wg_free(list->infos);
+    wg_free(list);
+}
+
+// ---- Statistics ----------------------------------------------------------------------------------
+
+static uint64_t used(const waggle_database *database, wg_purpose purpose)
+{
+    return atomic_load_explicit(&database->heap.used[purpose], memory_order_relaxed);
+}
+
+static void statistics_memory(const waggle_database *database, waggle_statistics *s)
+{
+    s->memory_limit = database->heap.limit;
+    s->memory_rows = used(database, WG_MEMORY_ROWS);
+    s->memory_ids = used(database, WG_MEMORY_IDS);
+    s->memory_payload = used(database, WG_MEMORY_PAYLOAD);
+    s->memory_log = used(database, WG_MEMORY_LOG);
+    s->memory_index = used(database, WG_MEMORY_INDEX);
+    s->memory_scratch = used(database, WG_MEMORY_SCRATCH);
+    s->memory_other = used(database, WG_MEMORY_OTHER);
+    s->memory_used = s->memory_rows + s->memory_ids + s->memory_payload + s->memory_log +
+                     s->memory_index + s->memory_scratch + s->memory_other;
+}
+
+static void statistics_log(waggle_database *database, waggle_statistics *s)
+{
+    wg_log_state log = wg_log_state_get(database->log);
+    s->durability = database->durability;
+    snprintf(s->durability_evidence, sizeof s->durability_evidence, "%s", log.evidence);
+    s->bytes_log = log.bytes;
+    s->sequence = log.written;
+    s->sequence_durable = log.durable;
+    s->log_syncs = log.syncs;
+    s->log_records = log.records;
+    s->log_bytes = log.bytes_written;
+    s->read_only = database->read_only || log.failed;
+}
+
+// Collections that were never used are counted by their entries in the manifest.
+static void statistics_collections(waggle_database *database, waggle_statistics *s)
+{
+    wg_mutex_lock(&database->catalog_lock);
+    for (size_t i = 0; i < database->catalog.count; i++) {
+        const wg_catalog_entry *entry = database->catalog.entries[i];
+        if (entry->dropped) continue;
+        s->collections++;
+        if (entry->open != NULL) {
+            waggle_collection_info info = {0};
+            info_count(&info, entry->open);
+            s->points += info.points;
+            s->rows_dead += info.rows_dead;
+            s->rows_unsealed += info.rows_unsealed;
+            s->segments += info.segments;
+            s->bytes_disk += info.bytes_disk;
+            continue;
+        }
+        const wg_collection_entry *from = wg_manifest_collection(database->manifest, entry->id);
+        for (uint32_t j = 0; from != NULL && j < from->part_count; j++) {
+            s->points += from->parts[j].rows;
+            s->segments++;
+            s->bytes_disk += from->parts[j].bytes;
+        }
+    }
+    s->bytes_disk += wg_manifest_size(database->manifest) + s->bytes_log;
+    wg_mutex_unlock(&database->catalog_lock);
+}
+
+static void statistics_counters(const waggle_database *database, waggle_statistics *s)
+{
+    const wg_counters *c = &database->counters;
+    s->seals = atomic_load_explicit(&c->seals, memory_order_relaxed);
+    s->compactions = atomic_load_explicit(&c->compactions, memory_order_relaxed);
+    s->searches = atomic_load_explicit(&c->searches, memory_order_relaxed);
+    s->queries = atomic_load_explicit(&c->queries, memory_order_relaxed);
+    s->rows_scanned = atomic_load_explicit(&c->rows_scanned, memory_order_relaxed);
+}
+
+waggle_status waggle_statistics_get(waggle_database *database, waggle_statistics *statistics,
+                                    waggle_error *error)
+{
+    wg_error_clear(error);
+    uint32_t size = statistics == NULL ? 0 : statistics->struct_size;
+    if (size < sizeof statistics->struct_size || size > 65536)
+        return wg_fail(error, WAGGLE_INVALID,
+                       "statistics->struct_size is %u; set it to sizeof(waggle_statistics)", size);
+    waggle_statistics s = {.struct_size = size};
+    statistics_memory(database, &s);
+    statistics_log(database, &s);
+    statistics_collections(database, &s);
+    statistics_counters(database, &s);
+    s.blocks_verified = wg_files_blocks_verified(&database->files);
+    memcpy(statistics, &s, WG_MIN(size, sizeof s));
+    return WAGGLE_OK;
+}

@@ -1,0 +1,349 @@
+// A search: queries are checked and converted, the state of the moment becomes views of rows, the index finds the
+// best of each query, and the hits get their ids, versions and payloads.
+#include "engine/engine.h"
+#include "index/index.h"
+
+struct waggle_hits {
+    wg_arena arena; // ids and payloads
+    waggle_hit *hits;
+    uint32_t *counts;
+    uint64_t queries;
+    uint32_t k;
+    waggle_search_info info;
+};
+
+typedef struct search {
+    waggle_collection *collection;
+    const waggle_search_options *options;
+    const waggle_rows *rows;
+    uint32_t field;
+    wg_state *state;
+    wg_rows_view *views;
+    wg_place *bases; // per view: the state's view and the first row
+    uint32_t view_count;
+    uint8_t *queries;
+    size_t queries_size;
+    float *norms;
+    wg_index_answer answer;
+} search;
+
+// ---- Queries -------------------------------------------------------------------------------------
+
+static waggle_status rows_check(const wg_vector_field *field, const waggle_rows *rows,
+                                waggle_error *error)
+{
+    if (rows == NULL || (rows->data == NULL && rows->count > 0))
+        return wg_fail(error, WAGGLE_INVALID, "no query is given");
+    if (rows->kind != WAGGLE_ROWS_DENSE)
+        return wg_fail(error, WAGGLE_UNSUPPORTED,
+                       "queries of kind %d; only dense rows (0) are known", (int)rows->kind);
+    if (rows->count > WAGGLE_BATCH_MAX)
+        return wg_fail(error, WAGGLE_INVALID, "%" PRIu64 " queries in one call; the most is %u",
+                       rows->count, WAGGLE_BATCH_MAX);
+    if (rows->dim != field->dim)
+        return wg_fail_numbers(error, WAGGLE_DIMENSION, field->dim, rows->dim,
+                               "the query has dimension %u; the collection's is %u", rows->dim,
+                               field->dim);
+    if (!wg_type_valid(rows->type))
+        return wg_fail(error, WAGGLE_INVALID, "element type %d is not known", (int)rows->type);
+    size_t size = waggle_vector_size(rows->type, rows->dim);
+    if (rows->stride != 0 && rows->stride < size)
+        return wg_fail(error, WAGGLE_INVALID,
+                       "the stride of the queries is %zu bytes; a row of %s has %zu", rows->stride,
+                       waggle_type_name(rows->type), size);
+    return WAGGLE_OK;
+}
+
+static waggle_status queries_convert(search *s, waggle_error *error)
+{
+    const wg_vector_field *field = &s->collection->spec->fields[s->field];
+    wg_heap *heap = &s->collection->database->heap;
+    const waggle_rows *rows = s->rows;
+    size_t stride = rows->stride != 0 ? rows->stride : waggle_vector_size(rows->type, rows->dim);
+    s->queries_size = (size_t)WG_MAX(rows->count, 1u) * field->stride;
+    s->queries = wg_pages_alloc(heap, WG_MEMORY_SCRATCH, s->queries_size);
+    if (s->queries == NULL) return wg_fail_memory(error, s->queries_size, "queries");
+    bool norms = field->keeps_norm && !field->normalized;
+    if (norms) s->norms = wg_alloc(heap, WG_MEMORY_SCRATCH, (rows->count + 1) * sizeof(float));
+    if (norms && s->norms == NULL) return wg_fail_memory(error, rows->count * 4, "queries");
+    for (uint64_t i = 0; i < rows->count; i++) {
+        wg_row_place place = {"query", field->name, i};
+        void *target = s->queries + i * field->stride;
+        waggle_status status =
+            wg_row_convert(rows->type, (const uint8_t *)rows->data + i * stride, field->type,
+                           target, field->dim, s->options->convert, &place, error);
+        if (status != WAGGLE_OK) return status;
+        if (field->normalized) (void)wg_row_normalize(field->type, target, field->dim);
+        if (norms) s->norms[i] = wg_row_norm(field->type, target, field->dim);
+    }
+    return WAGGLE_OK;
+}
+
+// ---- Views ---------------------------------------------------------------------------------------
+
+static uint32_t views_needed(const wg_state *state)
+{
+    uint32_t count = state->sealed_count;
+    for (uint32_t i = 0; i < state->head_count; i++)
+        if (state->heads[i].slots > 0) count += state->heads[i].chunks->count;
+    return count;
+}
+
+static waggle_status view_sealed(search *s, uint32_t index, waggle_error *error)
+{
+    const wg_sealed_view *from = &s->state->sealed[index];
+    const wg_sealed_column *column = &from->sealed->columns[s->field];
+    if (column->rows == NULL || from->sealed->entry.rows == 0) return WAGGLE_OK;
+    waggle_status status = wg_sealed_column_ready(from->sealed, s->field, error);
+    if (status != WAGGLE_OK) return status;
+    s->bases[s->view_count] = (wg_place){index, 0};
+    s->views[s->view_count++] =
+        (wg_rows_view){.rows = column->data,
+                       .norms = s->norms != NULL ? column->norms : NULL,
+                       .count = from->sealed->entry.rows,
+                       .stride = column->stride,
+                       .masked_pages = from->dead->count > 0 ? from->dead->pages : NULL,
+                       .present = column->present};
+    return WAGGLE_OK;
+}
+
+static void view_head(search *s, uint32_t index)
+{
+    const wg_head_view *from = &s->state->heads[index];
+    const wg_mask *mask = from->masks[1 + s->field];
+    for (uint32_t i = 0; from->slots > 0 && i < from->chunks->count; i++) {
+        const wg_chunk *chunk = from->chunks->chunks[i];
+        if (chunk->first >= from->slots) break;
+        s->bases[s->view_count] = (wg_place){s->state->sealed_count + index, chunk->first};
+        s->views[s->view_count++] =
+            (wg_rows_view){.rows = chunk->columns[s->field].rows,
+                           .norms = s->norms != NULL ? chunk->columns[s->field].norms : NULL,
+                           .count = WG_MIN(chunk->capacity, from->slots - chunk->first),
+                           .stride = s->collection->spec->fields[s->field].stride,
+                           .masked_pages = mask->count > 0 ? mask->pages : NULL,
+                           .masked_first = chunk->first};
+    }
+}
+
+static waggle_status views_make(search *s, waggle_error *error)
+{
+    wg_heap *heap = &s->collection->database->heap;
+    size_t count = views_needed(s->state) + 1u;
+    s->views = wg_alloc(heap, WG_MEMORY_SCRATCH, count * sizeof *s->views);
+    s->bases = wg_alloc(heap, WG_MEMORY_SCRATCH, count * sizeof *s->bases);
+    if (s->views == NULL || s->bases == NULL)
+        return wg_fail_memory(error, count * sizeof *s->views, "a search");
+    waggle_status status = WAGGLE_OK;
+    for (uint32_t i = 0; status == WAGGLE_OK && i < s->state->sealed_count; i++)
+        status = view_sealed(s, i, error);
+    for (uint32_t i = 0; status == WAGGLE_OK && i < s->state->head_count; i++)
+        view_head(s, i);
+    return status;
+}
+
+static wg_place place_of(const search *s, const wg_hit *hit)
+{
+    wg_place base = s->bases[hit->view];
+    return (wg_place){base.view, base.row + (uint32_t)hit->slot};
+}
+
+// Rows of one sealed part that lie in id order need no ids; all else is decided by the ids.
+static int tie(const void *context, const wg_hit *a, const wg_hit *b)
+{
+    const search *s = context;
+    wg_place x = place_of(s, a);
+    wg_place y = place_of(s, b);
+    if (x.view == y.view && x.view < s->state->sealed_count) {
+        const uint32_t *rank = s->state->sealed[x.view].sealed->ids.rank;
+        uint32_t i = rank == NULL ? x.row : rank[x.row];
+        uint32_t j = rank == NULL ? y.row : rank[y.row];
+        return (i > j) - (i < j);
+    }
+    waggle_id p;
+    waggle_id q;
+    wg_state_id(s->state, x, &p);
+    wg_state_id(s->state, y, &q);
+    return waggle_id_compare(&p, &q);
+}
+
+// ---- Hits ----------------------------------------------------------------------------------------
+
+static waggle_status id_copy(wg_arena *arena, waggle_id *id, waggle_error *error)
+{
+    if (id->kind != WAGGLE_ID_STRING) return WAGGLE_OK;
+    id->value.string = wg_arena_copy(arena, id->value.string, id->size);
+    return id->value.string == NULL ? wg_fail_memory(error, id->size, "hits") : WAGGLE_OK;
+}
+
+static waggle_status hit_make(search *s, waggle_hits *hits, const wg_hit *from, waggle_hit *hit,
+                              wg_document_reader *reader, wg_buffer *buffer, waggle_error *error)
+{
+    wg_place place = place_of(s, from);
+    waggle_text payload = {NULL, 0};
+    *hit = (waggle_hit){.score = from->score};
+    wg_state_id(s->state, place, &hit->id);
+    waggle_status status = id_copy(&hits->arena, &hit->id, error);
+    if (status != WAGGLE_OK) return status;
+    if (!s->options->with_payload)
+        return wg_state_version(s->collection, s->state, place, &hit->version, error);
+    status = wg_state_payload(s->collection, s->state, place, reader, buffer, &payload,
+                              &hit->version, error);
+    if (status != WAGGLE_OK || payload.data == NULL) return status;
+    hit->payload =
+        (waggle_text){wg_arena_copy(&hits->arena, payload.data, payload.size), payload.size};
+    return hit->payload.data == NULL ? wg_fail_memory(error, payload.size, "hits") : WAGGLE_OK;
+}
+
+static waggle_status hits_fill(search *s, waggle_hits *hits, waggle_error *error)
+{
+    wg_heap *heap = &s->collection->database->heap;
+    wg_document_reader *reader = NULL;
+    wg_buffer buffer;
+    wg_buffer_init(&buffer, heap, WG_MEMORY_SCRATCH);
+    waggle_status status = WAGGLE_OK;
+    if (s->options->with_payload) {
+        reader = wg_document_reader_create(heap);
+        if (reader == NULL) status = wg_fail_memory(error, 0, "payloads");
+    }
+    for (uint64_t q = 0; status == WAGGLE_OK && q < hits->queries; q++) {
+        hits->counts[q] = s->answer.counts[q];
+        for (uint32_t i = 0; status == WAGGLE_OK && i < hits->counts[q]; i++)
+            status = hit_make(s, hits, &s->answer.hits[q * hits->k + i],
+                              &hits->hits[q * hits->k + i], reader, &buffer, error);
+    }
+    wg_document_reader_destroy(reader);
+    wg_buffer_finish(&buffer);
+    return status;
+}
+
+static waggle_status hits_create(search *s, uint32_t k, waggle_hits **hits, waggle_error *error)
+{
+    wg_heap *heap = &s->collection->database->heap;
+    size_t count = (size_t)s->rows->count * k;
+    waggle_hits *made = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, sizeof *made);
+    if (made == NULL) return wg_fail_memory(error, sizeof *made, "hits");
+    wg_arena_init(&made->arena, heap, WG_MEMORY_SCRATCH, 4096);
+    made->queries = s->rows->count;
+    made->k = k;
+    made->hits = wg_alloc(heap, WG_MEMORY_SCRATCH, (count + 1) * sizeof *made->hits);
+    made->counts =
+        wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, (made->queries + 1) * sizeof *made->counts);
+    waggle_status status = WAGGLE_OK;
+    if (made->hits == NULL || made->counts == NULL)
+        status = wg_fail_memory(error, count * sizeof *made->hits, "hits");
+    if (status == WAGGLE_OK) status = hits_fill(s, made, error);
+    if (status == WAGGLE_OK)
+        *hits = made;
+    else
+        waggle_hits_destroy(made);
+    return status;
+}
+
+// ---- Front ---------------------------------------------------------------------------------------
+
+static waggle_status search_run(search *s, uint32_t k, waggle_error *error)
+{
+    waggle_database *database = s->collection->database;
+    const wg_vector_field *field = &s->collection->spec->fields[s->field];
+    waggle_status status = rows_check(field, s->rows, error);
+    if (status == WAGGLE_OK) status = queries_convert(s, error);
+    if (status != WAGGLE_OK) return status;
+    s->state = wg_state_acquire(s->collection);
+    status = views_make(s, error);
+    if (status != WAGGLE_OK) return status;
+    wg_index_query query = {.metric = field->metric,
+                            .type = field->type,
+                            .dim = field->dim,
+                            .k = k,
+                            .views = s->views,
+                            .view_count = s->view_count,
+                            .queries = s->queries,
+                            .query_stride = field->stride,
+                            .query_norms = s->norms,
+                            .query_count = (uint32_t)s->rows->count,
+                            .tie = tie,
+                            .tie_context = s,
+                            .heap = &database->heap};
+    return wg_index_flat_search(database->device, &query, &s->answer, error);
+}
+
+static void search_finish(search *s)
+{
+    wg_heap *heap = &s->collection->database->heap;
+    wg_index_answer_finish(&s->answer);
+    wg_free(s->views);
+    wg_free(s->bases);
+    wg_free(s->norms);
+    if (s->queries != NULL) wg_pages_free(heap, WG_MEMORY_SCRATCH, s->queries, s->queries_size);
+    wg_state_release(s->state);
+}
+
+// More than there are points is no error, and costs nothing.
+static uint32_t k_bounded(waggle_collection *collection, uint32_t k)
+{
+    wg_state *state = wg_state_acquire(collection);
+    uint64_t points = state->points;
+    wg_state_release(state);
+    if (k == 0) k = 10;
+    return (uint32_t)WG_MAX(WG_MIN((uint64_t)k, points), 1u);
+}
+
+waggle_status waggle_search(waggle_collection *collection, const waggle_rows *queries,
+                            const waggle_search_options *given, waggle_hits **hits,
+                            waggle_error *error)
+{
+    waggle_database *database = collection->database;
+    waggle_search_options options = {0};
+    search s = {.collection = collection, .options = &options, .rows = queries};
+    uint64_t start = wg_now_ns();
+    wg_error_clear(error);
+    if (given != NULL) memcpy(&options, given, WG_MIN(given->struct_size, sizeof options));
+    waggle_status status = wg_collection_check(collection, error);
+    if (status == WAGGLE_OK)
+        status = wg_spec_find(collection->spec, options.vector, &s.field, error);
+    uint32_t k = k_bounded(collection, options.k);
+    if (status == WAGGLE_OK) status = search_run(&s, k, error);
+    if (status == WAGGLE_OK) status = hits_create(&s, k, hits, error);
+    if (status == WAGGLE_OK) {
+        wg_counters *counters = &database->counters;
+        atomic_fetch_add_explicit(&counters->searches, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters->queries, queries->count, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters->rows_scanned, s.answer.rows_scanned,
+                                  memory_order_relaxed);
+        (*hits)->info = (waggle_search_info){.device = database->device_name,
+                                             .index = "flat",
+                                             .simd = wg_device_cpu_simd(database->device),
+                                             .exact = s.answer.exact,
+                                             .rows_scanned = s.answer.rows_scanned,
+                                             .bytes_scanned = s.answer.bytes_scanned,
+                                             .seconds = (double)(wg_now_ns() - start) * 1e-9};
+    }
+    search_finish(&s);
+    return status;
+}
+
+uint64_t waggle_hits_queries(const waggle_hits *hits)
+{
+    return hits->queries;
+}
+
+const waggle_hit *waggle_hits_at(const waggle_hits *hits, uint64_t query, uint32_t *count)
+{
+    WG_ASSERT(query < hits->queries);
+    *count = hits->counts[query];
+    return hits->hits + query * hits->k;
+}
+
+const waggle_search_info *waggle_hits_info(const waggle_hits *hits)
+{
+    return &hits->info;
+}
+
+void waggle_hits_destroy(waggle_hits *hits)
+{
+    if (hits == NULL) return;
+    wg_arena_finish(&hits->arena);
+    wg_free(hits->hits);
+    wg_free(hits->counts);
+    wg_free(hits);
+}
