@@ -1,0 +1,21 @@
+# Benchmarks: bench/<name>.c is the program bench_<name>. They measure; scripts/accept/* compare with the goals.
+option(WAGGLE_BENCH "Build the benchmarks" OFF)
+
+function(waggle_benchmarks)
+    if(NOT WAGGLE_BENCH)
+        return()
+    endif()
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.c)
+    list(FILTER sources EXCLUDE REGEX "/support\\.c$")
+    add_library(wg_bench_support STATIC ${PROJECT_SOURCE_DIR}/bench/support.c)
+    target_compile_options(wg_bench_support PRIVATE ${waggle_flags} ${waggle_warnings})
+    target_link_libraries(wg_bench_support PUBLIC wg_engine)
+    foreach(source ${sources})
+        get_filename_component(name ${source} NAME_WE)
+        add_executable(bench_${name} ${source})
+        target_compile_options(bench_${name} PRIVATE ${waggle_flags} ${waggle_warnings})
+        target_link_libraries(bench_${name} PRIVATE wg_bench_support)
+    endforeach()
+    pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson) # bench_json compares with it
+    target_link_libraries(bench_json PRIVATE PkgConfig::jansson)
+endfunction()
