@@ -65,6 +65,7 @@ built() {
     return 1
 }
 
+fewer_rounds=WAGGLE_ROUNDS_DIVISOR=10 # test_rounds_long() of tests/support/test.h
 for part in $parts; do
     case $part in
     checks)
@@ -74,8 +75,8 @@ for part in $parts; do
         ;;
     debug) ! built debug || counted debug scripts/run-tests build/debug -LE shell ;;
     release) ! built release || counted release scripts/run-tests build/release ;;
-    asan) ! built asan || counted asan scripts/run-tests build/asan -LE shell ;;
-    tsan) ! built tsan || counted tsan scripts/run-tests build/tsan -L threads ;;
+    asan) ! built asan || counted asan env $fewer_rounds scripts/run-tests build/asan -LE shell ;;
+    tsan) ! built tsan || counted tsan env $fewer_rounds scripts/run-tests build/tsan -L threads ;;
     esac
 done
 

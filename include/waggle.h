@@ -745,6 +745,7 @@ WAGGLE_API waggle_status waggle_store_update(waggle_store *store, const waggle_i
 WAGGLE_API waggle_status waggle_store_remove(waggle_store *store, const waggle_id *ids,
                                              uint64_t count, uint64_t *removed,
                                              waggle_error *error);
+/// As waggle_search() with k; the hits are destroyed before the store.
 WAGGLE_API waggle_status waggle_store_search(waggle_store *store, const float *queries,
                                              uint64_t count, uint32_t k, waggle_hits **hits,
                                              waggle_error *error);

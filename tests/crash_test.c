@@ -48,7 +48,7 @@ static void rig_recover(rig *r, test_random *random)
 
 WG_TEST(no_crash_loses_or_halves_an_operation)
 {
-    uint64_t crashes = test_rounds(10000, 1000000);
+    uint64_t crashes = test_rounds_long(10000, 1000000);
     test_random random = {test_seed(2026)};
     rig r = {.disk = sim_disk_create(3)};
     waggle_error error;

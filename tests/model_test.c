@@ -20,7 +20,7 @@ static waggle_database *open_on(wg_vfs *disk, waggle_collection **collection)
 
 WG_TEST(random_operations_agree_with_the_model)
 {
-    uint64_t rounds = test_rounds(100000, 1000000);
+    uint64_t rounds = test_rounds_long(100000, 1000000);
     test_random random = {test_seed(42)};
     waggle_error error;
     char why[256];

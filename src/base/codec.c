@@ -1,5 +1,6 @@
 // zstd (RFC 8878) through libzstd: one context per user, with the dictionary digested once.
-#include "base/codec.h"
+#include "base/bytes.h"
+#include "base/codec_stream.h"
 
 #include <zdict.h>
 #include <zstd.h>
@@ -75,4 +76,37 @@ void wg_zstd_train(const void *samples, const size_t *sizes, uint32_t count, voi
 {
     size_t trained = ZDICT_trainFromBuffer(dictionary, *size, samples, sizes, count);
     *size = ZDICT_isError(trained) ? 0 : trained;
+}
+
+// ---- Piece by piece -----------------------------------------------------------------------------
+
+bool wg_zstd_begins_frame(const uint8_t *bytes)
+{
+    uint32_t magic = wg_get32(bytes);
+    return magic == ZSTD_MAGICNUMBER ||
+           (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
+}
+
+// The library's type under a name of ours: it is only ever cast.
+wg_zstd_unpacker *wg_zstd_unpacker_create(void)
+{
+    return (wg_zstd_unpacker *)ZSTD_createDStream();
+}
+
+void wg_zstd_unpacker_destroy(wg_zstd_unpacker *unpacker)
+{
+    ZSTD_freeDStream((ZSTD_DStream *)unpacker);
+}
+
+const char *wg_zstd_unpack(wg_zstd_unpacker *unpacker, const uint8_t *source, size_t *source_size,
+                           uint8_t *target, size_t *target_size, bool *between)
+{
+    ZSTD_inBuffer in = {source, *source_size, 0};
+    ZSTD_outBuffer out = {target, *target_size, 0};
+    size_t result = ZSTD_decompressStream((ZSTD_DStream *)unpacker, &out, &in);
+    if (ZSTD_isError(result)) return ZSTD_getErrorName(result);
+    *source_size = in.pos;
+    *target_size = out.pos;
+    *between = result == 0;
+    return NULL;
 }

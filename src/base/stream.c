@@ -5,7 +5,7 @@
 // gzip files may have several members one behind the other and zstd files several frames, as `cat a.gz b.gz`
 // makes them. Bytes behind the last one that begin no other are damage, not padding; so is a file that
 // ends within one: WAGGLE_CORRUPT, with the offset in the file.
-#include "base/codec.h"
+#include "base/codec_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
-#include <zstd.h>
 
 #define WINDOW_SIZE ((size_t)1 << 20)
 #define GZIP_WINDOW_BITS (15 + 16) // the largest window, with gzip's header and trailer
-#define MAGIC_SIZE 4
 
 typedef enum packing {
     PACKING_NONE,
@@ -45,7 +43,7 @@ struct wg_stream {
     bool between; // at the end of a member or frame: the file may end here
     z_stream gzip;
     bool gzip_ready;
-    ZSTD_DStream *zstd;
+    wg_zstd_unpacker *zstd;
 
     window input;
     window output;
@@ -117,15 +115,10 @@ static bool is_gzip(const window *input)
     return input->size - input->at >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
 }
 
-// A frame, or one of the skippable frames that tools like pzstd put first.
 static bool is_zstd(const window *input)
 {
-    if (input->size - input->at < MAGIC_SIZE) return false;
-    const uint8_t *bytes = input->data + input->at;
-    uint32_t magic = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-                     (uint32_t)bytes[3] << 24;
-    return magic == ZSTD_MAGICNUMBER ||
-           (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
+    size_t left = input->size - input->at;
+    return left >= WG_ZSTD_MAGIC_SIZE && wg_zstd_begins_frame(input->data + input->at);
 }
 
 // A bit of output from the input at hand. Advances both windows, and sets between.
@@ -159,15 +152,14 @@ static waggle_status unpack_gzip(wg_stream *stream, waggle_error *error)
 static waggle_status unpack_zstd(wg_stream *stream, waggle_error *error)
 {
     window *input = &stream->input, *output = &stream->output;
-    ZSTD_inBuffer in = {input->data + input->at, input->size - input->at, 0};
-    ZSTD_outBuffer out = {output->data, WINDOW_SIZE, 0};
+    size_t consumed = input->size - input->at, written = WINDOW_SIZE;
 
-    size_t result = ZSTD_decompressStream(stream->zstd, &out, &in);
-    if (ZSTD_isError(result)) return fail_damaged(stream, ZSTD_getErrorName(result), error);
-    input->at += in.pos;
+    const char *wrong = wg_zstd_unpack(stream->zstd, input->data + input->at, &consumed,
+                                       output->data, &written, &stream->between);
+    if (wrong != NULL) return fail_damaged(stream, wrong, error);
+    input->at += consumed;
     output->at = 0;
-    output->size = out.pos;
-    stream->between = result == 0;
+    output->size = written;
     return WAGGLE_OK;
 }
 
@@ -180,7 +172,7 @@ static waggle_status unpack(wg_stream *stream, waggle_error *error)
     stream->output.at = stream->output.size = 0;
     while (status == WAGGLE_OK && stream->output.size == 0) {
         bool starved = input->at == input->size;
-        if (starved || (stream->between && input->size - input->at < MAGIC_SIZE)) {
+        if (starved || (stream->between && input->size - input->at < WG_ZSTD_MAGIC_SIZE)) {
             uint64_t before = stream->file_read;
             status = refill(stream, error);
             if (status != WAGGLE_OK) return status;
@@ -221,7 +213,7 @@ static void gzip_free(voidpf context, voidpf memory)
 static waggle_status begin_packing(wg_stream *stream, waggle_error *error)
 {
     window *input = &stream->input;
-    while (input->size < MAGIC_SIZE && !stream->file_ended) {
+    while (input->size < WG_ZSTD_MAGIC_SIZE && !stream->file_ended) {
         waggle_status status = refill(stream, error);
         if (status != WAGGLE_OK) return status;
     }
@@ -235,7 +227,7 @@ static waggle_status begin_packing(wg_stream *stream, waggle_error *error)
         if (!stream->gzip_ready) return wg_fail_memory(error, 0, "unpacking gzip");
     } else if (is_zstd(input)) {
         stream->packing = PACKING_ZSTD;
-        stream->zstd = ZSTD_createDStream();
+        stream->zstd = wg_zstd_unpacker_create();
         if (stream->zstd == NULL) return wg_fail_memory(error, 0, "unpacking zstd");
     } else {
         return WAGGLE_OK;
@@ -312,7 +304,7 @@ void wg_stream_close(wg_stream *stream)
 {
     if (stream == NULL) return;
     if (stream->gzip_ready) inflateEnd(&stream->gzip);
-    ZSTD_freeDStream(stream->zstd);
+    wg_zstd_unpacker_destroy(stream->zstd);
     if (stream->file > STDIN_FILENO) close(stream->file);
     wg_free(stream->output.data);
     wg_free(stream->input.data);

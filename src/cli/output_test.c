@@ -194,6 +194,16 @@ WG_TEST(numbers_that_are_not_finite_are_null)
     cli_row_end(&output);
     WG_OK(cli_output_end(&output, &error));
     WG_CHECK_TEXT(test_text, "{\"a\":null,\"b\":null,\"c\":0.5}\n");
+
+    cli_output_begin(&output, (cli_style){.layout = CLI_TABLE}, columns, 3);
+    output.sink = keep;
+    test_size = 0;
+    cli_put_double(&output, (double)INFINITY, 2);
+    cli_put_float(&output, NAN);
+    cli_put_double(&output, 0.5, 2);
+    cli_row_end(&output);
+    WG_OK(cli_output_end(&output, &error));
+    WG_CHECK_TEXT(test_text, "a  b     c\n-  -  0.50\n");
 }
 
 WG_TEST(a_failing_write_is_reported_at_the_end)

@@ -384,7 +384,9 @@ static waggle_status segment_open(edit *e, const wg_piece *record, uint64_t last
                            .rows = segment.rows,
                            .bytes = segment.size,
                            .sequence = last};
-    status = wg_files_part_add(&database->files, entry.file, entry.owner, error);
+    // It is known if the import itself, or an attempt before, could not be applied for lack of memory.
+    if (!wg_files_known(&database->files, entry.file))
+        status = wg_files_part_add(&database->files, entry.file, entry.owner, error);
     if (status != WAGGLE_OK) return status;
     status = wg_sealed_open(&database->files, &database->heap, e->collection->spec, &entry, sealed,
                             error);
@@ -484,31 +486,40 @@ static waggle_status records_apply(edit *e, wg_record_type type, const wg_piece 
     }
 }
 
+waggle_status wg_apply_held(waggle_collection *collection, wg_record_type type,
+                            const wg_piece *records, uint32_t count, uint64_t first, uint64_t last,
+                            wg_sealed *sealed, wg_applied *applied, waggle_error *error)
+{
+    edit e = {0};
+    if (last <= collection->current->sequence) return WAGGLE_OK; // applied before
+    waggle_status status = edit_begin(&e, collection, first, type == WG_RECORD_SEGMENT, error);
+    e.last = last;
+    if (status == WAGGLE_OK) status = records_apply(&e, type, records, count, last, sealed, error);
+    if (status == WAGGLE_OK) applied->affected = e.affected;
+    edit_finish(&e);
+    return status;
+}
+
+// The batch is in the log, which keeps it until it is applied (see write.c).
+static void fall_behind(waggle_collection *collection, uint64_t first, uint64_t last)
+{
+    collection->behind = last;
+    if (collection->dirty_since == 0) collection->dirty_since = first;
+}
+
 waggle_status wg_apply(waggle_collection *collection, wg_record_type type, const wg_piece *records,
                        uint32_t count, uint64_t first, uint64_t last, wg_sealed *sealed,
                        wg_applied *applied, waggle_error *error)
 {
-    edit e = {0};
     wg_mutex_lock(&collection->write);
-    waggle_status status = WAGGLE_OK;
-    if (last <= collection->current->sequence) goto cleanup; // caught up meanwhile
-    if (collection->behind) {
-        status = wg_fail(error, WAGGLE_OUT_OF_MEMORY,
-                         "an earlier write waits for memory before this one can be applied");
-        goto cleanup;
-    }
-    status = edit_begin(&e, collection, first, type == WG_RECORD_SEGMENT, error);
-    e.last = last;
-    if (status == WAGGLE_OK) status = records_apply(&e, type, records, count, last, sealed, error);
-    if (status == WAGGLE_OK) {
-        applied->affected = e.affected;
-    } else {
-        // In memory there is no log to catch up from: the batch never happened.
-        collection->behind = collection->database->vfs_memory == NULL;
-    }
-    edit_finish(&e);
-
-cleanup:
+    waggle_status status =
+        collection->behind != 0
+            ? wg_fail(error, WAGGLE_OUT_OF_MEMORY,
+                      "an earlier write waits for memory before this one can be applied")
+            : wg_apply_held(collection, type, records, count, first, last, sealed, applied, error);
+    // In memory there is no log to catch up from: the batch never happened.
+    if (status != WAGGLE_OK && collection->database->vfs_memory == NULL)
+        fall_behind(collection, first, last);
     wg_mutex_unlock(&collection->write);
     return status;
 }

@@ -6,6 +6,7 @@
 // `calling`. Its memory goes with waggle_ticket_destroy(), which waits for all of that; a callback that destroys its
 // own ticket leaves it to the executor (`doomed`).
 #include "engine/engine.h"
+#include "engine/options.h"
 
 #include <string.h>
 
@@ -23,9 +24,10 @@ struct waggle_ticket {
     struct wg_async *async;
     waggle_collection *collection; // with a handle of its own until the end
     operation operation;
-    const waggle_points *points;
-    const waggle_rows *queries;
-    const waggle_search_options *options;
+    // Copies, since these are often made for the call only; what they point to is the caller's.
+    waggle_points points;
+    waggle_rows queries;
+    waggle_search_options options;
     waggle_done_fn done;
     void *context;
     _Atomic bool ended; // release when the result is written, acquire in poll
@@ -124,8 +126,8 @@ static void ticket_end(waggle_ticket *ticket, waggle_status status)
 static void run_search(waggle_ticket *ticket)
 {
     waggle_hits *hits = NULL;
-    waggle_status status =
-        waggle_search(ticket->collection, ticket->queries, ticket->options, &hits, &ticket->error);
+    waggle_status status = waggle_search(ticket->collection, &ticket->queries, &ticket->options,
+                                         &hits, &ticket->error);
     ticket->hits = hits;
     ticket_end(ticket, status);
 }
@@ -138,8 +140,8 @@ static void run_upserts(struct wg_async *async, waggle_ticket *const *tickets, u
     wg_log *log = tickets[0]->database->log;
     for (uint32_t i = 0; i < count; i++) {
         wg_upsert *upsert = &async->upserts[i];
-        statuses[i] =
-            wg_upsert_begin(tickets[i]->collection, tickets[i]->points, upsert, &tickets[i]->error);
+        statuses[i] = wg_upsert_begin(tickets[i]->collection, &tickets[i]->points, upsert,
+                                      &tickets[i]->error);
         if (statuses[i] == WAGGLE_OK && upsert->begun) last = upsert->op.append.seq;
     }
     if (last != 0) (void)wg_log_flush(log, last, NULL); // each learns its own result
@@ -159,7 +161,7 @@ static void run_here(waggle_ticket *ticket)
         return;
     }
     waggle_status status =
-        waggle_upsert(ticket->collection, ticket->points, &ticket->sequence, &ticket->error);
+        waggle_upsert(ticket->collection, &ticket->points, &ticket->sequence, &ticket->error);
     ticket_end(ticket, status);
 }
 
@@ -168,7 +170,7 @@ static void run_here(waggle_ticket *ticket)
 static uint64_t upsert_size(const waggle_ticket *ticket)
 {
     if (ticket->operation != OPERATION_UPSERT) return UINT64_MAX;
-    uint64_t count = WG_MIN(ticket->points->count, (uint64_t)WAGGLE_BATCH_MAX);
+    uint64_t count = WG_MIN(ticket->points.count, (uint64_t)WAGGLE_BATCH_MAX);
     return count * ticket->collection->spec->row_size;
 }
 
@@ -286,15 +288,15 @@ void wg_async_stop(waggle_database *database)
 {
     wg_mutex_lock(&database->wake_lock);
     struct wg_async *async = database->async;
-    database->async = NULL;
     wg_mutex_unlock(&database->wake_lock);
     if (async == NULL) return;
     wg_mutex_lock(&async->lock);
-    async->stopping = true;
+    async->stopping = true; // from now on callbacks that ask for more are refused
     wg_cond_signal(&async->queued);
     wg_mutex_unlock(&async->lock);
     wg_thread_join(&async->thread);
     WG_ASSERT(async->queue.first == NULL);
+    database->async = NULL; // nobody else is left
     async_destroy(async);
 }
 
@@ -336,9 +338,10 @@ waggle_status waggle_upsert_async(waggle_collection *collection, const waggle_po
 {
     wg_error_clear(error);
     if (points == NULL) return wg_fail(error, WAGGLE_INVALID, "no points are given");
-    waggle_ticket given = {
-        .operation = OPERATION_UPSERT, .points = points, .done = done, .context = context};
-    return submit(collection, &given, ticket, error);
+    waggle_ticket given = {.operation = OPERATION_UPSERT, .done = done, .context = context};
+    waggle_status status =
+        wg_options_read(&given.points, sizeof given.points, points, "waggle_points", error);
+    return status == WAGGLE_OK ? submit(collection, &given, ticket, error) : status;
 }
 
 waggle_status waggle_search_async(waggle_collection *collection, const waggle_rows *queries,
@@ -347,12 +350,12 @@ waggle_status waggle_search_async(waggle_collection *collection, const waggle_ro
 {
     wg_error_clear(error);
     if (queries == NULL) return wg_fail(error, WAGGLE_INVALID, "no query is given");
-    waggle_ticket given = {.operation = OPERATION_SEARCH,
-                           .queries = queries,
-                           .options = options,
-                           .done = done,
-                           .context = context};
-    return submit(collection, &given, ticket, error);
+    waggle_ticket given = {
+        .operation = OPERATION_SEARCH, .queries = *queries, .done = done, .context = context};
+    waggle_status status = wg_options_read(&given.options, sizeof given.options, options,
+                                           "waggle_search_options", error);
+    given.options.struct_size = sizeof given.options; // what the caller's lacks is zero
+    return status == WAGGLE_OK ? submit(collection, &given, ticket, error) : status;
 }
 
 bool waggle_ticket_poll(const waggle_ticket *ticket)

@@ -39,7 +39,9 @@ typedef struct upsert {
 
 static void upsert_make(upsert *u, uint64_t id, float x)
 {
-    *u = (upsert){.row = {x, 0, 0, 0}};
+    *u = (upsert){
+        .row = {x, 0, 0, 0}
+    };
     u->vectors = (waggle_vectors){.rows = waggle_rows_f32(u->row, 1, DIM)};
     u->points = (waggle_points){.struct_size = sizeof u->points,
                                 .vector_count = 1,
@@ -140,8 +142,8 @@ WG_TEST(a_search_gives_its_hits_once)
         begin(&f, threads == 1);
         for (uint32_t i = 0; i < 2; i++) {
             upsert_make(&u[i], i, (float)(2 * i));
-            WG_OK(waggle_upsert_async(f.collection, &u[i].points, NULL, NULL, &u[i].ticket,
-                                      &error));
+            WG_OK(
+                waggle_upsert_async(f.collection, &u[i].points, NULL, NULL, &u[i].ticket, &error));
         }
         // Asked for behind the upserts by the same thread, so it sees them.
         WG_OK(waggle_search_async(f.collection, &rows, waggle_search_options(.k = 1), NULL, NULL,
@@ -200,6 +202,7 @@ WG_TEST(upserts_of_one_thread_happen_in_its_order_and_share_flushes)
     enum {
         COUNT = 300
     };
+
     fixture f;
     gate g;
     waggle_error error;
@@ -240,6 +243,7 @@ WG_TEST(the_queue_holds_1024_operations_and_refuses_one_more)
     enum {
         COUNT = 1024
     };
+
     fixture f;
     gate g;
     waggle_error error;
@@ -251,9 +255,9 @@ WG_TEST(the_queue_holds_1024_operations_and_refuses_one_more)
         WG_OK(waggle_upsert_async(f.collection, &u[i].points, NULL, NULL, &u[i].ticket, &error));
     }
     upsert_make(&u[COUNT], COUNT, 1);
-    WG_FAILS_WITH(WAGGLE_BUDGET, "1024",
-                  waggle_upsert_async(f.collection, &u[COUNT].points, NULL, NULL, &u[COUNT].ticket,
-                                      &error));
+    WG_FAILS_WITH(
+        WAGGLE_BUDGET, "1024",
+        waggle_upsert_async(f.collection, &u[COUNT].points, NULL, NULL, &u[COUNT].ticket, &error));
     WG_CHECK(u[COUNT].ticket == NULL);
     WG_CHECK_U64(error.expected, COUNT);
     WG_FAILS(WAGGLE_TIMEOUT, waggle_ticket_wait(u[COUNT - 1].ticket, 0, &error));
@@ -278,7 +282,8 @@ static void tally_done(void *context, waggle_ticket *ticket)
 {
     waggle_error error;
     tally *t = context;
-    if (waggle_ticket_wait(ticket, UINT32_MAX, &error) != WAGGLE_OK) atomic_fetch_add(&t->failures, 1);
+    if (waggle_ticket_wait(ticket, UINT32_MAX, &error) != WAGGLE_OK)
+        atomic_fetch_add(&t->failures, 1);
     atomic_fetch_add(&t->calls, 1);
     if (t->destroys) waggle_ticket_destroy(ticket);
 }
@@ -289,6 +294,7 @@ WG_TEST(a_callback_comes_once_and_may_destroy_its_ticket)
         enum {
             COUNT = 20
         };
+
         fixture f;
         waggle_error error;
         tally t = {.destroys = true};
@@ -311,6 +317,7 @@ WG_TEST(closing_runs_what_is_queued)
     enum {
         COUNT = 500
     };
+
     fixture f;
     waggle_error error;
     tally t = {.destroys = true};
@@ -318,7 +325,8 @@ WG_TEST(closing_runs_what_is_queued)
     begin(&f, true);
     for (uint32_t i = 0; i < COUNT; i++) {
         upsert_make(&u[i], i, 1);
-        WG_OK(waggle_upsert_async(f.collection, &u[i].points, tally_done, &t, &u[i].ticket, &error));
+        WG_OK(
+            waggle_upsert_async(f.collection, &u[i].points, tally_done, &t, &u[i].ticket, &error));
     }
     waggle_collection_close(f.collection);
     WG_OK(waggle_close(f.database, &error));
@@ -327,6 +335,58 @@ WG_TEST(closing_runs_what_is_queued)
     WG_OK(wg_database_open("db", NULL, &internal, &f.database, &error));
     WG_OK(waggle_collection_open(f.database, "c", &f.collection, &error));
     WG_CHECK_U64(count(&f), COUNT);
+    end(&f);
+}
+
+// Asks for more while the queue is being stopped.
+typedef struct late {
+    fixture *f;
+    gate gate;
+    waggle_status status;
+    upsert upsert;
+    wg_thread opener;
+} late;
+
+static void late_done(void *context, waggle_ticket *ticket)
+{
+    late *l = context;
+    waggle_error error;
+    gate_done(&l->gate, ticket);
+    l->status = waggle_upsert_async(l->f->collection, &l->upsert.points, NULL, NULL,
+                                    &l->upsert.ticket, &error);
+}
+
+static void late_open(void *context)
+{
+    late *l = context;
+    wg_sleep_ms(50); // the stop is waiting by then
+    gate_open(&l->gate);
+}
+
+WG_TEST(an_operation_that_comes_after_the_end_is_canceled)
+{
+    fixture f;
+    waggle_error error;
+    static late l;
+    begin(&f, true);
+    l = (late){.f = &f};
+    wg_mutex_init(&l.gate.lock);
+    wg_cond_init(&l.gate.changed);
+    upsert_make(&l.gate.upsert, 1, 1);
+    upsert_make(&l.upsert, 2, 1);
+    WG_OK(waggle_upsert_async(f.collection, &l.gate.upsert.points, late_done, &l,
+                              &l.gate.upsert.ticket, &error));
+    WG_OK(waggle_ticket_wait(l.gate.upsert.ticket, UINT32_MAX, &error)); // its callback runs on
+    WG_OK(wg_thread_start(&l.opener, "opener", late_open, &l, &error));
+    waggle_ticket *ticket = l.gate.upsert.ticket;
+    wg_async_stop(f.database);
+    wg_thread_join(&l.opener);
+    WG_CHECK(l.status == WAGGLE_CANCELED);
+    WG_CHECK(l.upsert.ticket == NULL);
+    WG_CHECK_U64(count(&f), 1);
+    wg_free(ticket); // its queue is gone
+    wg_mutex_finish(&l.gate.lock);
+    wg_cond_finish(&l.gate.changed);
     end(&f);
 }
 
@@ -343,8 +403,8 @@ WG_TEST(finished_tickets_are_taken_in_their_order_from_the_first_event_handle_on
         for (uint32_t i = 0; i < 4; i++) {
             if (i == 1) WG_CHECK(waggle_event_handle(f.database, &error) >= 0);
             upsert_make(&u[i], i, 1);
-            WG_OK(waggle_upsert_async(f.collection, &u[i].points, NULL, NULL, &u[i].ticket,
-                                      &error));
+            WG_OK(
+                waggle_upsert_async(f.collection, &u[i].points, NULL, NULL, &u[i].ticket, &error));
             WG_OK(waggle_ticket_wait(u[i].ticket, UINT32_MAX, &error));
         }
         waggle_ticket_destroy(u[2].ticket); // not taken: it leaves the list
@@ -402,6 +462,7 @@ WG_TEST(many_threads_share_the_queue)
     enum {
         CLIENTS = 4
     };
+
     fixture f;
     waggle_error error;
     static client clients[CLIENTS];

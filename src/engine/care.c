@@ -81,15 +81,7 @@ static bool is_any(waggle_collection *collection, const void *context)
 
 static size_t heads_bytes(waggle_database *database)
 {
-    size_t bytes = 0;
-    wg_mutex_lock(&database->catalog_lock);
-    for (size_t i = 0; i < database->catalog.count; i++) {
-        waggle_collection *collection = database->catalog.entries[i]->open;
-        if (collection != NULL)
-            bytes += atomic_load_explicit(&collection->head_bytes, memory_order_relaxed);
-    }
-    wg_mutex_unlock(&database->catalog_lock);
-    return bytes;
+    return atomic_load_explicit(&database->heads_bytes, memory_order_relaxed);
 }
 
 // Seals a list: large heads each into a file, small ones together.
@@ -139,7 +131,7 @@ static waggle_status seal_for_memory(waggle_database *database, waggle_error *er
 static waggle_status seal_for_log(waggle_database *database, waggle_error *error)
 {
     wg_log_state log = wg_log_state_get(database->log);
-    if (log.bytes <= database->log_size_max) return WAGGLE_OK;
+    if (wg_log_used(database->log) <= database->log_size_max) return WAGGLE_OK;
     // The older half of the log.
     due d = {.bytes_least = SIZE_MAX, .log_before = log.first + (log.last - log.first) / 2 + 1};
     return seal_due(database, &d, error);
@@ -185,17 +177,39 @@ static waggle_status merge_due(waggle_database *database, waggle_error *error)
         bool did = true;
         while (status == WAGGLE_OK && did && !stopping(database))
             status = wg_compact_step(list.collections[i], false, &did, error);
+        if (status == WAGGLE_NOT_FOUND) status = WAGGLE_OK; // dropped meanwhile
     }
     list_release(&list);
     return status;
 }
 
+// The wishes for room so far, and whether a round has yet to answer one.
+static uint64_t room_wishes(waggle_database *database, bool *open)
+{
+    wg_mutex_lock(&database->wake_lock);
+    uint64_t wished = database->room_wished;
+    *open = wished != database->room_made;
+    wg_mutex_unlock(&database->wake_lock);
+    return wished;
+}
+
+static void room_answer(waggle_database *database, uint64_t wished)
+{
+    wg_mutex_lock(&database->wake_lock);
+    database->room_made = wished;
+    wg_cond_broadcast(&database->relieved);
+    wg_mutex_unlock(&database->wake_lock);
+}
+
 waggle_status wg_care_round(waggle_database *database, waggle_error *error)
 {
-    due full = {.bytes_least = database->head_size_max};
+    bool everything = false;
+    uint64_t wished = room_wishes(database, &everything);
+    due full = {.bytes_least = everything ? 1 : (size_t)database->head_size_max};
     wg_mutex_lock(&database->care);
     waggle_status status = seal_due(database, &full, error);
     if (status == WAGGLE_OK) status = seal_for_memory(database, error);
+    room_answer(database, wished);
     if (status == WAGGLE_OK) status = seal_for_log(database, error);
     if (status == WAGGLE_OK) status = catalog_settle(database, error);
     if (status == WAGGLE_OK) status = wg_log_release(database, error);
@@ -329,21 +343,36 @@ void wg_care_stop(waggle_database *database)
     wg_thread_join(&database->interval_thread);
 }
 
-waggle_status wg_care_relieve(waggle_collection *collection, waggle_error *error)
+static bool overfull(waggle_collection *collection)
+{
+    size_t most = (size_t)collection->database->head_size_max * 2;
+    return !atomic_load(&collection->dropped) &&
+           atomic_load_explicit(&collection->head_bytes, memory_order_relaxed) >= most;
+}
+
+void wg_care_relieve(waggle_collection *collection)
 {
     waggle_database *database = collection->database;
-    size_t most = (size_t)database->head_size_max * 2;
-    (void)error;
-    if (!database->background) return WAGGLE_OK;
-    if (atomic_load_explicit(&collection->head_bytes, memory_order_relaxed) < most)
-        return WAGGLE_OK;
+    if (!database->background || !overfull(collection)) return;
     wg_mutex_lock(&database->wake_lock);
+    // Not while sealing fails (a full disk): then the budget decides.
+    while (overfull(collection) && !database->care_failed && !database->stopping) {
+        database->care_wanted = true;
+        wg_cond_signal(&database->wake);
+        (void)wg_cond_wait_ms(&database->relieved, &database->wake_lock, RETRY_MS);
+    }
+    wg_mutex_unlock(&database->wake_lock);
+}
+
+void wg_care_make_room(waggle_database *database)
+{
+    if (heads_bytes(database) == 0) return;
+    wg_mutex_lock(&database->wake_lock);
+    uint64_t wish = ++database->room_wished;
     database->care_wanted = true;
     wg_cond_signal(&database->wake);
-    // Not while sealing fails (a full disk): then the budget decides.
-    while (!database->care_failed && !database->stopping &&
-           atomic_load_explicit(&collection->head_bytes, memory_order_relaxed) >= most)
+    while (database->background && !database->stopping && database->room_made < wish)
         wg_cond_wait(&database->relieved, &database->wake_lock);
     wg_mutex_unlock(&database->wake_lock);
-    return WAGGLE_OK;
+    (void)wg_care_now(database, NULL); // without threads; whether it helped is seen by the budget
 }

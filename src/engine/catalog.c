@@ -78,42 +78,63 @@ static void entry_destroy(wg_catalog_entry *entry)
     wg_free(entry);
 }
 
-// Adds an entry; ids ascend.
-static waggle_status entry_add(waggle_database *database, uint32_t id, const char *name,
-                               size_t name_size, const void *spec, size_t spec_size,
-                               wg_catalog_entry **added, waggle_error *error)
+// Room for one more entry and one more name, so that entry_link cannot fail.
+static waggle_status room_make(waggle_database *database, waggle_error *error)
 {
     wg_catalog *catalog = &database->catalog;
-    wg_heap *heap = &database->heap;
     if (catalog->count == catalog->capacity) {
         size_t capacity = catalog->capacity == 0 ? 16 : catalog->capacity * 2;
-        wg_catalog_entry **entries =
-            wg_realloc(heap, WG_MEMORY_OTHER, catalog->entries, capacity * sizeof *entries);
+        wg_catalog_entry **entries = wg_realloc(&database->heap, WG_MEMORY_OTHER, catalog->entries,
+                                                capacity * sizeof *entries);
         if (entries == NULL)
             return wg_fail_memory(error, capacity * sizeof *entries, "the catalog");
         catalog->entries = entries;
         catalog->capacity = capacity;
     }
+    return names_grow(database)
+               ? WAGGLE_OK
+               : wg_fail_memory(error, catalog->names_capacity * sizeof(uint32_t), "the catalog");
+}
+
+// An entry that is in no catalog yet, and room for it in this one.
+static waggle_status entry_make(waggle_database *database, uint32_t id, waggle_text name,
+                                waggle_text spec, wg_catalog_entry **made, waggle_error *error)
+{
+    wg_heap *heap = &database->heap;
+    waggle_status status = room_make(database, error);
+    if (status != WAGGLE_OK) return status;
     wg_catalog_entry *entry = wg_alloc_zeroed(heap, WG_MEMORY_OTHER, sizeof *entry);
     if (entry != NULL) {
         entry->id = id;
-        entry->name = wg_alloc(heap, WG_MEMORY_OTHER, name_size + 1);
-        entry->spec = wg_alloc(heap, WG_MEMORY_OTHER, spec_size);
-        entry->spec_size = spec_size;
+        entry->name = wg_alloc(heap, WG_MEMORY_OTHER, name.size + 1);
+        entry->spec = wg_alloc(heap, WG_MEMORY_OTHER, spec.size);
+        entry->spec_size = spec.size;
     }
-    if (entry == NULL || entry->name == NULL || entry->spec == NULL || !names_grow(database)) {
+    if (entry == NULL || entry->name == NULL || entry->spec == NULL) {
         entry_destroy(entry);
-        return wg_fail_memory(error, sizeof *entry + name_size + spec_size, "the catalog");
+        return wg_fail_memory(error, sizeof *entry + name.size + spec.size, "the catalog");
     }
-    memcpy(entry->name, name, name_size);
-    entry->name[name_size] = 0;
-    memcpy(entry->spec, spec, spec_size);
-    WG_ASSERT(catalog->count == 0 || catalog->entries[catalog->count - 1]->id < id);
-    catalog->entries[catalog->count++] = entry;
-    catalog->next_id = WG_MAX(catalog->next_id, id + 1);
-    name_link(database, entry);
-    *added = entry;
+    memcpy(entry->name, name.data, name.size);
+    entry->name[name.size] = 0;
+    memcpy(entry->spec, spec.data, spec.size);
+    *made = entry;
     return WAGGLE_OK;
+}
+
+// Adds an entry; ids ascend.
+static void entry_link(waggle_database *database, wg_catalog_entry *entry)
+{
+    wg_catalog *catalog = &database->catalog;
+    WG_ASSERT(catalog->count < catalog->capacity); // of entry_make
+    WG_ASSERT(catalog->count == 0 || catalog->entries[catalog->count - 1]->id < entry->id);
+    catalog->entries[catalog->count++] = entry;
+    catalog->next_id = WG_MAX(catalog->next_id, entry->id + 1);
+    name_link(database, entry);
+}
+
+static waggle_text text_of(const char *string)
+{
+    return (waggle_text){string, strlen(string)};
 }
 
 waggle_status wg_catalog_load(waggle_database *database, waggle_error *error)
@@ -125,9 +146,10 @@ waggle_status wg_catalog_load(waggle_database *database, waggle_error *error)
     for (size_t i = 0; status == WAGGLE_OK && i < wg_manifest_collection_count(manifest); i++) {
         const wg_collection_entry *from = wg_manifest_collection_at(manifest, i);
         wg_catalog_entry *entry = NULL;
-        status = entry_add(database, from->id, from->name, strlen(from->name), from->spec,
-                           from->spec_size, &entry, error);
+        waggle_text spec = {(const char *)from->spec, from->spec_size};
+        status = entry_make(database, from->id, text_of(from->name), spec, &entry, error);
         if (status != WAGGLE_OK) break;
+        entry_link(database, entry);
         entry->in_manifest = true;
         entry->created = from->created;
         for (uint32_t j = 0; status == WAGGLE_OK && j < from->part_count; j++)
@@ -140,6 +162,8 @@ waggle_status wg_catalog_load(waggle_database *database, waggle_error *error)
 static void collection_destroy(waggle_collection *collection)
 {
     if (collection == NULL) return;
+    atomic_fetch_sub_explicit(&collection->database->heads_bytes,
+                              atomic_load(&collection->head_bytes), memory_order_relaxed);
     wg_state_release(collection->current);
     wg_mutex_finish(&collection->write);
     wg_rwlock_finish(&collection->ids);
@@ -287,41 +311,57 @@ waggle_status wg_collection_acquire(waggle_database *database, const char *name,
 
 // ---- Changes ---------------------------------------------------------------------------------------
 
-static waggle_status create_apply(waggle_database *database, const wg_record_catalog *record,
-                                  uint64_t seq, waggle_error *error)
-{
-    wg_catalog_entry *entry = NULL;
-    waggle_status status =
-        entry_add(database, record->collection, record->name.data, record->name.size,
-                  record->spec.data, record->spec.size, &entry, error);
-    if (status == WAGGLE_OK) entry->created = seq;
-    return status;
-}
+// A change with all the memory that it takes: once its record is in the log it cannot fail.
+typedef struct catalog_change {
+    wg_record_type type;
+    uint32_t collection;
+    wg_catalog_entry *made; // of WG_RECORD_CREATE
+    char *name;             // of WG_RECORD_RENAME: for the entry
+    char *name_open;        // and for the open collection
+} catalog_change;
 
-static waggle_status rename_apply(waggle_database *database, wg_catalog_entry *entry,
-                                  const wg_record_catalog *record, waggle_error *error)
+static waggle_status rename_prepare(waggle_database *database, waggle_text name,
+                                    catalog_change *change, waggle_error *error)
 {
-    char *name = wg_alloc(&database->heap, WG_MEMORY_OTHER, record->name.size + 1);
-    char *shown = wg_alloc(&database->heap, WG_MEMORY_OTHER, record->name.size + 1);
-    if (name == NULL || shown == NULL || !names_grow(database)) {
-        wg_free(name);
-        wg_free(shown);
-        return wg_fail_memory(error, record->name.size, "a name");
-    }
-    memcpy(name, record->name.data, record->name.size);
-    name[record->name.size] = 0;
-    memcpy(shown, name, record->name.size + 1);
-    wg_free(entry->name);
-    entry->name = name;
-    entry->renamed = true;
-    name_link(database, entry);
-    if (entry->open != NULL) {
-        wg_free(entry->open->name);
-        entry->open->name = shown;
-    } else {
-        wg_free(shown);
+    waggle_status status = room_make(database, error);
+    if (status != WAGGLE_OK) return status;
+    char **copies[] = {&change->name, &change->name_open};
+    for (size_t i = 0; i < WG_COUNT(copies); i++) {
+        *copies[i] = wg_alloc(&database->heap, WG_MEMORY_OTHER, name.size + 1);
+        if (*copies[i] == NULL) return wg_fail_memory(error, name.size + 1, "a name");
+        memcpy(*copies[i], name.data, name.size);
+        (*copies[i])[name.size] = 0;
     }
     return WAGGLE_OK;
+}
+
+// change_finish in any case. The caller holds catalog_lock, and nothing else changes names before change_apply.
+static waggle_status change_prepare(waggle_database *database, wg_record_type type,
+                                    const wg_record_catalog *record, catalog_change *change,
+                                    waggle_error *error)
+{
+    *change = (catalog_change){.type = type, .collection = record->collection};
+    if (type == WG_RECORD_CREATE)
+        return entry_make(database, record->collection, record->name, record->spec, &change->made,
+                          error);
+    if (wg_catalog_by_id(database, record->collection) == NULL)
+        return wg_fail(error, WAGGLE_CORRUPT, "the log names collection %u, which does not exist",
+                       record->collection);
+    if (type == WG_RECORD_RENAME) return rename_prepare(database, record->name, change, error);
+    return WAGGLE_OK;
+}
+
+static void rename_apply(waggle_database *database, wg_catalog_entry *entry, catalog_change *change)
+{
+    wg_free(entry->name);
+    entry->name = change->name; // moved
+    change->name = NULL;
+    entry->renamed = true;
+    name_link(database, entry);
+    if (entry->open == NULL) return;
+    wg_free(entry->open->name);
+    entry->open->name = change->name_open; // moved
+    change->name_open = NULL;
 }
 
 static void drop_apply(wg_catalog_entry *entry)
@@ -331,27 +371,43 @@ static void drop_apply(wg_catalog_entry *entry)
         atomic_store_explicit(&entry->open->dropped, true, memory_order_relaxed);
 }
 
-waggle_status wg_catalog_apply(waggle_database *database, wg_record_type type,
-                               const wg_piece *piece, uint64_t seq, waggle_error *error)
+static void change_apply(waggle_database *database, catalog_change *change, uint64_t seq)
+{
+    wg_catalog *catalog = &database->catalog;
+    if (change->type == WG_RECORD_CREATE) {
+        change->made->created = seq;
+        entry_link(database, change->made);
+        change->made = NULL; // moved
+    } else {
+        wg_catalog_entry *entry = wg_catalog_by_id(database, change->collection);
+        WG_ASSERT(entry != NULL); // of change_prepare
+        if (change->type == WG_RECORD_RENAME)
+            rename_apply(database, entry, change);
+        else
+            drop_apply(entry);
+    }
+    catalog->applied = seq;
+    if (catalog->dirty_since == 0) catalog->dirty_since = seq;
+}
+
+static void change_finish(catalog_change *change)
+{
+    entry_destroy(change->made);
+    wg_free(change->name);
+    wg_free(change->name_open);
+}
+
+waggle_status wg_catalog_replay(waggle_database *database, wg_record_type type,
+                                const wg_piece *piece, uint64_t seq, waggle_error *error)
 {
     wg_record_catalog record;
+    catalog_change change = {0};
     waggle_status status = wg_record_catalog_decode(piece->data, piece->size, &record, error);
     if (status != WAGGLE_OK) return status;
     wg_mutex_lock(&database->catalog_lock);
-    wg_catalog_entry *entry = wg_catalog_by_id(database, record.collection);
-    if (type == WG_RECORD_CREATE)
-        status = create_apply(database, &record, seq, error);
-    else if (entry == NULL)
-        status = wg_fail(error, WAGGLE_CORRUPT, "the log names collection %u, which does not exist",
-                         record.collection);
-    else if (type == WG_RECORD_RENAME)
-        status = rename_apply(database, entry, &record, error);
-    else
-        drop_apply(entry);
-    if (status == WAGGLE_OK) {
-        database->catalog.applied = seq;
-        if (database->catalog.dirty_since == 0) database->catalog.dirty_since = seq;
-    }
+    status = change_prepare(database, type, &record, &change, error);
+    if (status == WAGGLE_OK) change_apply(database, &change, seq);
+    change_finish(&change);
     wg_mutex_unlock(&database->catalog_lock);
     return status;
 }
@@ -507,8 +563,9 @@ waggle_status wg_catalog_adopt(waggle_database *database, uint32_t id, const cha
     uint64_t dirty_since = catalog->dirty_since;
     WG_ASSERT(id == catalog->next_id);
     waggle_status status =
-        entry_add(database, id, name, strlen(name), spec, spec_size, &entry, error);
+        entry_make(database, id, text_of(name), (waggle_text){spec, spec_size}, &entry, error);
     if (status != WAGGLE_OK) return status;
+    entry_link(database, entry);
     entry->created = sequence;
     if (dirty_since == 0) catalog->dirty_since = sequence + 1; // so that the commit puts the entry
     status = adopt_commit(database, entry, parts, part_count, error);
@@ -525,6 +582,7 @@ waggle_status wg_catalog_adopt(waggle_database *database, uint32_t id, const cha
 typedef struct catalog_op {
     wg_append append;
     waggle_database *database;
+    catalog_change change;
     bool done;
     waggle_status status;
     waggle_error error;
@@ -534,14 +592,17 @@ static void catalog_done(wg_append *append, waggle_status status, const waggle_e
 {
     catalog_op *op = append->context;
     op->status = status;
-    if (status == WAGGLE_OK)
-        op->status = wg_catalog_apply(op->database, (wg_record_type)append->type, append->records,
-                                      append->seq, &op->error);
-    else if (error != NULL)
+    if (status == WAGGLE_OK) {
+        wg_mutex_lock(&op->database->catalog_lock);
+        change_apply(op->database, &op->change, append->seq);
+        wg_mutex_unlock(&op->database->catalog_lock);
+    } else if (error != NULL) {
         op->error = *error;
+    }
     op->done = true;
 }
 
+// The caller holds names.
 static waggle_status catalog_write(waggle_database *database, wg_record_type type,
                                    const wg_record_catalog *record, waggle_error *error)
 {
@@ -550,6 +611,11 @@ static waggle_status catalog_write(waggle_database *database, wg_record_type typ
     wg_batch_init(&batch, &database->heap);
     waggle_status status = wg_batch_catalog(&batch, record, error);
     if (status == WAGGLE_OK) status = wg_batch_seal(&batch, error);
+    if (status == WAGGLE_OK) {
+        wg_mutex_lock(&database->catalog_lock);
+        status = change_prepare(database, type, record, &op.change, error);
+        wg_mutex_unlock(&database->catalog_lock);
+    }
     if (status != WAGGLE_OK) goto cleanup;
     op.append = (wg_append){.type = (uint16_t)type,
                             .count = 1,
@@ -564,6 +630,7 @@ static waggle_status catalog_write(waggle_database *database, wg_record_type typ
     if (status != WAGGLE_OK && error != NULL) *error = op.error;
 
 cleanup:
+    change_finish(&op.change);
     wg_batch_finish(&batch);
     return status;
 }
@@ -585,11 +652,6 @@ static bool name_lookup(waggle_database *database, const char *name, uint32_t *i
     *next_id = database->catalog.next_id;
     wg_mutex_unlock(&database->catalog_lock);
     return entry != NULL;
-}
-
-static waggle_text text_of(const char *string)
-{
-    return (waggle_text){string, strlen(string)};
 }
 
 waggle_status waggle_collection_create(waggle_database *database, const char *name,

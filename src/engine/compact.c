@@ -28,7 +28,6 @@ typedef struct merge {
     wg_buffer buffer; // of the payload read last
     wg_part_entry part;
     wg_sealed *sealed;
-    bool committing; // the manifest may name the output, even after an error
 } merge;
 
 static const wg_sealed_view *input(const merge *m, uint32_t index)
@@ -274,7 +273,6 @@ static waggle_status deaths_carry(merge *m, wg_mask **mask, waggle_error *error)
 
 static waggle_status manifest_change(merge *m, waggle_error *error)
 {
-    m->committing = true;
     wg_change changes[FORCE_INPUTS_MAX + 1];
     size_t count = 0;
     uint32_t id = m->collection->id;
@@ -312,8 +310,9 @@ static waggle_status install(merge *m, waggle_error *error)
         next = wg_state_rebuild(&database->heap, collection->current, gone, 0, m->sealed, mask);
         if (next == NULL) status = wg_fail_memory(error, sizeof *next, "a state");
     }
-    if (status == WAGGLE_OK && !atomic_load(&collection->dropped))
-        status = manifest_change(m, error);
+    // Dropped meanwhile: its parts are given up with it, not here.
+    if (status == WAGGLE_OK) status = wg_collection_check(collection, error);
+    if (status == WAGGLE_OK) status = manifest_change(m, error);
     if (status == WAGGLE_OK) {
         if (m->sealed != NULL) m->sealed->in_manifest = true;
         wg_state_publish(collection, next);
@@ -339,6 +338,15 @@ static void inputs_remove(merge *m)
     }
 }
 
+// Writing the manifest failed: the next opening may find the new part in it or not, so its file stays.
+static bool manifest_unknown(waggle_database *database)
+{
+    wg_mutex_lock(&database->catalog_lock);
+    bool unknown = wg_manifest_failed(database->manifest);
+    wg_mutex_unlock(&database->catalog_lock);
+    return unknown;
+}
+
 static waggle_status merge_run(merge *m, waggle_error *error)
 {
     waggle_database *database = m->collection->database;
@@ -354,7 +362,7 @@ static waggle_status merge_run(merge *m, waggle_error *error)
     if (status == WAGGLE_OK) status = install(m, error);
     if (status == WAGGLE_OK)
         inputs_remove(m);
-    else if (m->sealed != NULL && !m->committing)
+    else if (m->sealed != NULL && !manifest_unknown(database))
         wg_files_part_drop(&database->files, m->part.file);
     return status;
 }

@@ -6,6 +6,7 @@
 // write, so recovery needs no more memory than running does (heads that are full are sealed on the way). Files
 // that nothing refers to, leftovers of a crash, are removed; files that are not ours are left alone.
 #include "engine/engine.h"
+#include "engine/options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -249,6 +250,15 @@ typedef struct replay {
     waggle_error *error;
 } replay;
 
+// Known without opening the collection.
+static bool replay_in_files(const waggle_database *database, const wg_catalog_entry *entry,
+                            uint64_t seq)
+{
+    if (entry->open != NULL || !entry->in_manifest) return false;
+    const wg_collection_entry *listed = wg_manifest_collection(database->manifest, entry->id);
+    return listed != NULL && seq <= listed->applied;
+}
+
 static waggle_status replay_points(replay *r, const wg_record *record, uint64_t first)
 {
     waggle_database *database = r->database;
@@ -258,7 +268,7 @@ static waggle_status replay_points(replay *r, const wg_record *record, uint64_t 
     wg_mutex_lock(&database->catalog_lock);
     wg_catalog_entry *entry = wg_catalog_by_id(database, record->collection);
     waggle_status status = WAGGLE_OK;
-    if (entry != NULL && !entry->dropped)
+    if (entry != NULL && !entry->dropped && !replay_in_files(database, entry, record->seq))
         status = wg_catalog_collection(database, entry, &collection, r->error);
     wg_mutex_unlock(&database->catalog_lock);
     // Of a dropped collection, or in files already.
@@ -272,6 +282,8 @@ static waggle_status replay_points(replay *r, const wg_record *record, uint64_t 
         wg_mutex_lock(&database->care);
         status = wg_seal(database, &collection, 1, r->error);
         wg_mutex_unlock(&database->care);
+        // A full disk must not keep anybody from opening, searching and deleting.
+        if (status == WAGGLE_DISK_FULL) status = WAGGLE_OK;
     }
     return status;
 }
@@ -287,8 +299,8 @@ static bool replay_record(void *context, const wg_record *record)
         r->status = replay_points(r, record, first);
     } else if (record->seq > r->database->catalog.applied) {
         wg_piece piece = {record->payload, record->size};
-        r->status = wg_catalog_apply(r->database, (wg_record_type)record->type, &piece, record->seq,
-                                     r->error);
+        r->status = wg_catalog_replay(r->database, (wg_record_type)record->type, &piece,
+                                      record->seq, r->error);
     }
     return r->status == WAGGLE_OK;
 }
@@ -418,9 +430,9 @@ waggle_status wg_database_open(const char *path, const waggle_open_options *give
     static const wg_internal defaults = {0};
     waggle_open_options options = {0};
     wg_error_clear(error);
-    // Fields past the caller's struct_size read as zero.
-    if (given != NULL) memcpy(&options, given, WG_MIN(given->struct_size, sizeof options));
-    waggle_status status = options_check(&options, error);
+    waggle_status status =
+        wg_options_read(&options, sizeof options, given, "waggle_open_options", error);
+    if (status == WAGGLE_OK) status = options_check(&options, error);
     if (status != WAGGLE_OK) return status;
     waggle_database *made = wg_alloc_zeroed(NULL, WG_MEMORY_OTHER, sizeof *made);
     if (made == NULL) return wg_fail_memory(error, sizeof *made, "a database");

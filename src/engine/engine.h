@@ -64,7 +64,9 @@ struct waggle_collection {
     uint64_t applied;     // the manifest's: everything up to here is in files. Under write
     uint64_t dirty_since; // first record that is not in files, 0 = none. Under write
     uint64_t sides_dirty; // deletes or overlays of sealed rows changed since applied. Under write
-    bool behind;          // a durable batch could not be applied for lack of memory. Under write
+    // The last durable record not applied for lack of memory, 0 = none. Changed under write; writers look at it first
+    // without (relaxed: a writer that does not see it yet is refused when its batch is applied).
+    _Atomic uint64_t behind;
     _Atomic size_t head_bytes; // of all heads
     _Atomic uint32_t freezes;  // heads waiting to be sealed
     _Atomic bool importing;
@@ -129,6 +131,7 @@ struct waggle_database {
     wg_mutex catalog_lock;
     wg_catalog catalog;
     wg_counters counters;
+    _Atomic size_t heads_bytes; // of all collections' heads; relaxed: a figure
     // The background thread.
     wg_mutex wake_lock;
     wg_cond wake;     // something is wanted, or to be stopped
@@ -136,6 +139,9 @@ struct waggle_database {
     bool care_wanted;
     bool stopping;
     bool care_failed; // the last round failed; retried at the next want
+    uint64_t
+        room_wished; // wishes for room; a round that begins seals every head if there is a new one
+    uint64_t room_made; // wishes that a round has ended with
     wg_thread care_thread;
     wg_thread interval_thread;
     struct wg_async *async; // created at first use; guarded by wake_lock
@@ -203,6 +209,10 @@ typedef struct wg_applied {
 waggle_status wg_apply(waggle_collection *collection, wg_record_type type, const wg_piece *records,
                        uint32_t count, uint64_t first, uint64_t last, wg_sealed *sealed,
                        wg_applied *applied, waggle_error *error);
+// The same for the caller who holds write, also while earlier batches are behind.
+waggle_status wg_apply_held(waggle_collection *collection, wg_record_type type,
+                            const wg_piece *records, uint32_t count, uint64_t first, uint64_t last,
+                            wg_sealed *sealed, wg_applied *applied, waggle_error *error);
 
 // ---- write.c
 
@@ -247,9 +257,9 @@ wg_catalog_entry *wg_catalog_find(waggle_database *database, const char *name);
 wg_catalog_entry *wg_catalog_by_id(waggle_database *database, uint32_t id);
 waggle_status wg_catalog_load(waggle_database *database, waggle_error *error); // from the manifest
 void wg_catalog_finish(waggle_database *database);
-// Applies a catalog record (live or replayed). Takes catalog_lock itself.
-waggle_status wg_catalog_apply(waggle_database *database, wg_record_type type,
-                               const wg_piece *record, uint64_t seq, waggle_error *error);
+// Applies a catalog record of the log while opening. Takes catalog_lock itself.
+waggle_status wg_catalog_replay(waggle_database *database, wg_record_type type,
+                                const wg_piece *record, uint64_t seq, waggle_error *error);
 // Brings the manifest up to date with the catalog, together with the given changes, in one commit.
 waggle_status wg_catalog_commit(waggle_database *database, const wg_change *changes, size_t count,
                                 waggle_error *error);
@@ -288,8 +298,10 @@ waggle_status wg_care_now(waggle_database *database,
                           waggle_error *error); // no threads: a wanted round
 waggle_status wg_care_start(waggle_database *database, waggle_error *error);
 void wg_care_stop(waggle_database *database);
-// Waits while the collection has more than one head waiting to be sealed.
-waggle_status wg_care_relieve(waggle_collection *collection, waggle_error *error);
+// Waits while sealing cannot keep up with the writes to this collection.
+void wg_care_relieve(waggle_collection *collection);
+// Has the heads sealed to make room in the budget, and waits for it.
+void wg_care_make_room(waggle_database *database);
 // Drops records of the log that no collection needs any more. The caller holds care.
 waggle_status wg_log_release(waggle_database *database, waggle_error *error);
 // Seals everything that is not in files, and brings the manifest up to date. The caller holds care.

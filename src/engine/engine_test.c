@@ -569,6 +569,46 @@ WG_TEST(bad_input_names_the_value_and_changes_nothing)
     end(&f);
 }
 
+WG_TEST(structs_of_other_headers_are_understood_or_refused)
+{
+    waggle_error error;
+    waggle_hits *hits = NULL;
+    fixture f;
+    begin(&f, WAGGLE_L2, WAGGLE_F32);
+    for (uint64_t i = 0; i < 5; i++)
+        put(&f, i, (float)i, NULL);
+    float query[DIM] = {0};
+    waggle_rows rows = waggle_rows_f32(query, 1, DIM);
+
+    struct {
+        waggle_search_options known;
+        uint64_t later; // a field of a newer header
+    } newer = {
+        .known = {.struct_size = sizeof newer, .k = 2}
+    };
+
+    uint32_t found = 0;
+    WG_OK(waggle_search(f.collection, &rows, &newer.known, &hits, &error));
+    waggle_hits_at(hits, 0, &found);
+    WG_CHECK_U64(found, 2);
+    waggle_hits_destroy(hits);
+    newer.later = 1;
+    WG_FAILS(WAGGLE_UNSUPPORTED, waggle_search(f.collection, &rows, &newer.known, &hits, &error));
+    waggle_search_options older = {.struct_size = 8, .k = 3}; // ends behind k
+    older.with_payload = true;                                // past its end: not read
+    WG_OK(waggle_search(f.collection, &rows, &older, &hits, &error));
+    waggle_hits_at(hits, 0, &found);
+    WG_CHECK_U64(found, 3);
+    waggle_hits_destroy(hits);
+    waggle_search_options unset = {.k = 3};
+    WG_FAILS_WITH(WAGGLE_INVALID, "struct_size",
+                  waggle_search(f.collection, &rows, &unset, &hits, &error));
+    waggle_points points = {.count = 1};
+    WG_FAILS_WITH(WAGGLE_INVALID, "struct_size",
+                  waggle_upsert(f.collection, &points, NULL, &error));
+    end(&f);
+}
+
 WG_TEST(full_heads_are_sealed_and_the_log_is_trimmed)
 {
     waggle_error error;
@@ -605,38 +645,112 @@ WG_TEST(full_heads_are_sealed_and_the_log_is_trimmed)
     end(&f);
 }
 
+#define BUDGET ((uint64_t)16 << 20)
+
+static void begin_budget(fixture *f)
+{
+    waggle_error error;
+    waggle_open_options options = {.struct_size = sizeof options,
+                                   .memory_limit = BUDGET,
+                                   .head_size_max = 1u << 30,
+                                   .log_size_max = 1u << 30};
+    *f = (fixture){.disk = sim_disk_create(1)};
+    open_database(f, &options);
+    WG_OK(waggle_collection_create_simple(f->database, "c", 1024, WAGGLE_L2, WAGGLE_F32,
+                                          &f->collection, &error));
+}
+
+static waggle_status put_rows(fixture *f, uint64_t id_first, uint64_t rows, waggle_error *error)
+{
+    static float components[(BUDGET >> 12) + 1][1024]; // a row more than the budget holds
+    WG_ASSERT(rows <= WG_COUNT(components));
+    waggle_vectors vectors = {.rows = waggle_rows_f32(&components[0][0], rows, 1024)};
+    waggle_points points = {.struct_size = sizeof points,
+                            .count = rows,
+                            .id_first = id_first,
+                            .vectors = &vectors,
+                            .vector_count = 1};
+    return waggle_upsert(f->collection, &points, NULL, error);
+}
+
+WG_TEST(at_the_budget_heads_are_sealed_to_make_room)
+{
+    waggle_error error;
+    fixture f;
+    begin_budget(&f);
+    for (uint64_t batch = 0; batch < 100; batch++)
+        WG_OK(put_rows(&f, batch * 100, 100, &error));
+    waggle_statistics s = {.struct_size = sizeof s};
+    WG_OK(waggle_statistics_get(f.database, &s, &error));
+    WG_CHECK(s.seals > 0);
+    WG_CHECK_U64(count(&f), 10000);
+    end(&f);
+}
+
+// Upserts batches of 100 x 1024 floats until one is refused, at most `most`; how many points were taken.
+static uint64_t fill(fixture *f, uint64_t most, waggle_status *status, waggle_error *error)
+{
+    static float rows[100][1024];
+    waggle_vectors vectors = {.rows = waggle_rows_f32(&rows[0][0], 100, 1024)};
+    uint64_t stored = 0;
+    *status = WAGGLE_OK;
+    for (uint64_t batch = 0; batch < most; batch++) {
+        *status = waggle_upsert(f->collection,
+                                waggle_points_of(.count = 100, .id_first = batch * 100,
+                                                 .vectors = &vectors, .vector_count = 1),
+                                NULL, error);
+        if (*status != WAGGLE_OK) break;
+        stored += 100;
+    }
+    return stored;
+}
+
 WG_TEST(the_budget_refuses_writes_by_name_and_nothing_else)
 {
     waggle_error error;
+    waggle_status status;
+    fixture f = {0};
+    wg_internal internal = {.no_threads = true};
+    waggle_open_options options = {.struct_size = sizeof options, .memory_limit = 16u << 20};
+    WG_OK(wg_database_open(NULL, &options, &internal, &f.database, &error));
+    WG_OK(waggle_collection_create_simple(f.database, "c", 1024, WAGGLE_L2, WAGGLE_F32,
+                                          &f.collection, &error));
+    uint64_t stored = fill(&f, 1000, &status, &error);
+    WG_CHECK_U64(status, WAGGLE_BUDGET);
+    WG_CHECK_U64(error.expected, 16u << 20);
+    WG_CHECK(stored >= 1000); // a good part of the budget was used
+    WG_CHECK_U64(count(&f), stored);
+    for (uint64_t i = 0; i < stored / 2; i++) { // deleting is not refused, and makes room
+        waggle_id id = waggle_id_number(i);
+        WG_OK(waggle_delete(f.collection, &id, 1, NULL, NULL, &error));
+    }
+    WG_OK(waggle_compact(f.collection, &error));
+    WG_CHECK(fill(&f, 1, &status, &error) == 100);
+    close_database(&f);
+}
+
+WG_TEST(a_small_budget_takes_in_more_than_it_holds)
+{
+    waggle_error error;
+    waggle_status status;
     fixture f = {.disk = sim_disk_create(1)};
     waggle_open_options options = {.struct_size = sizeof options,
                                    .memory_limit = 16u << 20,
-                                   .head_size_max = 1u << 30,
+                                   .head_size_max = 1u << 30, // the budget decides, not the head
                                    .log_size_max = 1u << 30};
     open_database(&f, &options);
     WG_OK(waggle_collection_create_simple(f.database, "c", 1024, WAGGLE_L2, WAGGLE_F32,
                                           &f.collection, &error));
-    static float rows[100][1024];
-    waggle_vectors vectors = {.rows = waggle_rows_f32(&rows[0][0], 100, 1024)};
-    waggle_status status = WAGGLE_OK;
-    uint64_t stored = 0;
-    for (uint64_t batch = 0; status == WAGGLE_OK && batch < 1000; batch++) {
-        status = waggle_upsert(f.collection,
-                               waggle_points_of(.count = 100, .id_first = batch * 100,
-                                                .vectors = &vectors, .vector_count = 1),
-                               NULL, &error);
-        if (status == WAGGLE_OK) stored += 100;
-    }
-    WG_CHECK_U64(status, WAGGLE_BUDGET);
-    WG_CHECK_U64(error.expected, 16u << 20);
-    WG_CHECK_U64(count(&f), stored);
-    waggle_id id = waggle_id_number(0);
-    WG_OK(waggle_delete(f.collection, &id, 1, NULL, NULL, &error));
-    WG_CHECK_U64(count(&f), stored - 1);
-    WG_OK(waggle_compact(f.collection, &error)); // makes room
-    WG_OK(waggle_upsert(f.collection,
-                        waggle_points_of(.count = 100, .vectors = &vectors, .vector_count = 1),
-                        NULL, &error));
+    WG_CHECK_U64(fill(&f, 200, &status, &error), 20000); // 80 MB
+    WG_CHECK_U64(status, WAGGLE_OK);
+    waggle_statistics s = {.struct_size = sizeof s};
+    WG_OK(waggle_statistics_get(f.database, &s, &error));
+    WG_CHECK(s.memory_used <= 16u << 20);
+    waggle_collection_close(f.collection);
+    WG_OK(waggle_close(f.database, &error));
+    open_database(&f, &options); // opening needs no more than running
+    WG_OK(waggle_collection_open(f.database, "c", &f.collection, &error));
+    WG_CHECK_U64(count(&f), 20000);
     end(&f);
 }
 

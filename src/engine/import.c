@@ -74,7 +74,10 @@ static waggle_status segment_start(waggle_import *import, waggle_error *error)
     if (import->ids == NULL) return no_memory(import, error);
     waggle_status status = wg_segment_begin(import->collection->database, import->collection->id,
                                             &import->part, &import->writer, error);
-    if (status == WAGGLE_OK) status = wg_segment_digest_begin(import->writer, error);
+    if (status == WAGGLE_OK)
+        status = import->collection->database->background
+                     ? wg_segment_digest_begin_thread(import->writer, error)
+                     : wg_segment_digest_begin(import->writer, error);
     if (status == WAGGLE_OK)
         status = wg_segment_part_begin(import->writer, import->collection->id, error);
     if (status == WAGGLE_OK)
@@ -159,6 +162,15 @@ static waggle_status segment_finish(waggle_import *import, wg_record_segment *re
     return status;
 }
 
+// After a write that failed: can its record be in the log, or come back from it? Then the file stays.
+static bool may_be_logged(waggle_collection *collection)
+{
+    wg_mutex_lock(&collection->write);
+    bool behind = collection->behind != 0;
+    wg_mutex_unlock(&collection->write);
+    return behind || wg_log_state_get(collection->database->log).failed;
+}
+
 // Makes a finished segment part of the collection, through the log.
 static waggle_status segment_publish(waggle_import *import, const wg_record_segment *record,
                                      waggle_error *error)
@@ -167,6 +179,8 @@ static waggle_status segment_publish(waggle_import *import, const wg_record_segm
     waggle_database *database = collection->database;
     wg_sealed *sealed = NULL;
     wg_batch batch;
+    wg_segment_writer_destroy(import->writer); // closes the file
+    import->writer = NULL;
     import->part.rows = record->rows;
     import->part.bytes = record->size;
     waggle_status status =
@@ -180,7 +194,8 @@ static waggle_status segment_publish(waggle_import *import, const wg_record_segm
         status = wg_write(collection, WG_RECORD_SEGMENT, &batch, sealed, NULL, NULL, error);
     wg_batch_finish(&batch);
     wg_sealed_release(sealed);
-    if (status != WAGGLE_OK) wg_files_part_drop(&database->files, import->part.file);
+    if (status != WAGGLE_OK && !may_be_logged(collection))
+        wg_files_part_drop(&database->files, import->part.file);
     return status;
 }
 
@@ -222,6 +237,15 @@ static waggle_status batch_check(waggle_import *import, const wg_points_source *
     return status;
 }
 
+static waggle_status row_put(waggle_import *import, uint32_t field, const void *row, size_t size,
+                             waggle_error *error)
+{
+    import_column *column = &import->columns[field];
+    if (field == 0)
+        return wg_segment_section_append(import->writer, column->rows, row, size, error);
+    return wg_buffer_append(&column->waiting, row, size) ? WAGGLE_OK : no_memory(import, error);
+}
+
 static waggle_status vector_add(waggle_import *import, const wg_points_source *source,
                                 uint32_t field, uint64_t row, waggle_error *error)
 {
@@ -239,34 +263,74 @@ static waggle_status vector_add(waggle_import *import, const wg_points_source *s
     if (!wg_buffer_append(&column->present, &present, 1) ||
         (spec->keeps_norm && !wg_buffer_append(&column->norms, &norm, sizeof norm)))
         return no_memory(import, error);
-    if (field > 0)
-        return wg_buffer_append(&column->waiting, import->scratch, spec->stride)
-                   ? WAGGLE_OK
-                   : no_memory(import, error);
-    return wg_segment_section_append(import->writer, column->rows, import->scratch, spec->stride,
-                                     error);
+    return row_put(import, field, import->scratch, spec->stride, error);
 }
 
-static waggle_status row_add(waggle_import *import, const wg_points_source *source, uint64_t row,
-                             waggle_error *error)
+// The caller's rows are, byte for byte, what the segment holds: they were checked, and need no conversion.
+static bool rows_are_stored_so(const wg_points_source *source, uint32_t field)
+{
+    const wg_vector_field *to = &source->spec->fields[field];
+    const waggle_vectors *from = source->columns[field];
+    return from != NULL && from->present == NULL && from->rows.type == to->type &&
+           !to->keeps_norm && to->type != WAGGLE_B1 && to->size == to->stride &&
+           (from->rows.stride == 0 || from->rows.stride == to->size);
+}
+
+static waggle_status vectors_add(waggle_import *import, const wg_points_source *source,
+                                 uint32_t field, uint64_t first, uint64_t count,
+                                 waggle_error *error)
+{
+    waggle_status status = WAGGLE_OK;
+    if (!rows_are_stored_so(source, field)) {
+        for (uint64_t row = first; status == WAGGLE_OK && row < first + count; row++)
+            status = vector_add(import, source, field, row, error);
+        return status;
+    }
+    size_t stride = source->spec->fields[field].stride;
+    const uint8_t *rows = source->columns[field]->rows.data;
+    wg_buffer *present = &import->columns[field].present;
+    if (!wg_buffer_append_zeros(present, count)) return no_memory(import, error);
+    memset(present->data + present->size - count, 1, count);
+    return row_put(import, field, rows + first * stride, count * stride, error);
+}
+
+static waggle_status id_and_payload_add(waggle_import *import, const waggle_points *points,
+                                        uint64_t row, waggle_error *error)
 {
     waggle_id id;
-    waggle_text payload;
     uint64_t replaced;
-    wg_points_id(source->points, row, &id);
-    waggle_status status = segment_start(import, error);
-    if (status == WAGGLE_OK) status = wg_id_writer_add(import->ids, &id, &replaced, error);
-    if (status == WAGGLE_OK) status = wg_points_payload(source->points, row, &payload, error);
-    for (uint32_t i = 0; status == WAGGLE_OK && i < source->spec->count; i++)
-        status = vector_add(import, source, i, row, error);
+    wg_points_id(points, row, &id);
+    waggle_status status = wg_id_writer_add(import->ids, &id, &replaced, error);
     if (status != WAGGLE_OK) return status;
+    waggle_text payload = points->payloads == NULL ? (waggle_text){NULL, 0} : points->payloads[row];
     uint32_t size = payload.data == NULL ? WG_PAYLOAD_ABSENT : (uint32_t)payload.size;
     if (!wg_buffer_append(&import->payload_sizes, &size, sizeof size) ||
         (payload.data != NULL &&
          !wg_buffer_append(&import->payload_bytes, payload.data, payload.size)))
         return no_memory(import, error);
-    import->rows++;
     return WAGGLE_OK;
+}
+
+static bool is_full(const waggle_import *import)
+{
+    return import->rows >= import->rows_max || import->payload_bytes.size > PAYLOAD_SIZE_MAX;
+}
+
+// Adds rows from *first on until the segment is full, and ends it then.
+static waggle_status rows_add(waggle_import *import, const wg_points_source *source,
+                              uint64_t *first, waggle_error *error)
+{
+    uint64_t begin = *first;
+    waggle_status status = segment_start(import, error);
+    while (status == WAGGLE_OK && *first < source->points->count && !is_full(import)) {
+        status = id_and_payload_add(import, source->points, *first, error);
+        import->rows++;
+        ++*first;
+    }
+    for (uint32_t i = 0; status == WAGGLE_OK && i < source->spec->count; i++)
+        status = vectors_add(import, source, i, begin, *first - begin, error);
+    if (status == WAGGLE_OK && is_full(import)) status = segment_flush(import, error);
+    return status;
 }
 
 static waggle_status usable(const waggle_import *import, waggle_error *error)
@@ -289,12 +353,8 @@ waggle_status waggle_import_add(waggle_import *import, const waggle_points *poin
         status = wg_write_admit(import->collection, (size_t)points->count * 64, error);
     if (status == WAGGLE_OK) status = batch_check(import, &source, error);
     if (status != WAGGLE_OK) return status;
-    for (uint64_t row = 0; status == WAGGLE_OK && row < points->count; row++) {
-        status = row_add(import, &source, row, error);
-        bool full =
-            import->rows >= import->rows_max || import->payload_bytes.size > PAYLOAD_SIZE_MAX;
-        if (status == WAGGLE_OK && full) status = segment_flush(import, error);
-    }
+    for (uint64_t row = 0; status == WAGGLE_OK && row < points->count;)
+        status = rows_add(import, &source, &row, error);
     if (status != WAGGLE_OK) {
         import->failed = true;
         segment_reset(import);

@@ -170,7 +170,8 @@ static void statistics_log(waggle_database *database, waggle_statistics *s)
     snprintf(s->durability_evidence, sizeof s->durability_evidence, "%s", log.evidence);
     s->bytes_log = log.bytes;
     s->sequence = log.written;
-    s->sequence_durable = log.durable;
+    // A log that was opened to be read claims nothing; what the manifest proves holds all the same.
+    s->sequence_durable = WG_MAX(log.durable, wg_manifest_durable(database->manifest));
     s->log_syncs = log.syncs;
     s->log_records = log.records;
     s->log_bytes = log.bytes_written;
@@ -180,7 +181,6 @@ static void statistics_log(waggle_database *database, waggle_statistics *s)
 // Collections that were never used are counted by their entries in the manifest.
 static void statistics_collections(waggle_database *database, waggle_statistics *s)
 {
-    wg_mutex_lock(&database->catalog_lock);
     for (size_t i = 0; i < database->catalog.count; i++) {
         const wg_catalog_entry *entry = database->catalog.entries[i];
         if (entry->dropped) continue;
@@ -203,7 +203,6 @@ static void statistics_collections(waggle_database *database, waggle_statistics 
         }
     }
     s->bytes_disk += wg_manifest_size(database->manifest) + s->bytes_log;
-    wg_mutex_unlock(&database->catalog_lock);
 }
 
 static void statistics_counters(const waggle_database *database, waggle_statistics *s)
@@ -226,8 +225,10 @@ waggle_status waggle_statistics_get(waggle_database *database, waggle_statistics
                        "statistics->struct_size is %u; set it to sizeof(waggle_statistics)", size);
     waggle_statistics s = {.struct_size = size};
     statistics_memory(database, &s);
+    wg_mutex_lock(&database->catalog_lock); // guards the manifest
     statistics_log(database, &s);
     statistics_collections(database, &s);
+    wg_mutex_unlock(&database->catalog_lock);
     statistics_counters(database, &s);
     s.blocks_verified = wg_files_blocks_verified(&database->files);
     memcpy(statistics, &s, WG_MIN(size, sizeof s));

@@ -1,5 +1,6 @@
 // Reading points: by id, and all in id order.
 #include "engine/engine.h"
+#include "engine/options.h"
 
 #include <stdlib.h>
 
@@ -109,10 +110,10 @@ static waggle_status point_read(point_reader *reader, wg_place place, wg_arena *
     return reader->with_vectors ? vectors_read(reader, place, arena, record, error) : WAGGLE_OK;
 }
 
-static void options_read(const waggle_read_options *given, waggle_read_options *options)
+static waggle_status options_read(const waggle_read_options *given, waggle_read_options *options,
+                                  waggle_error *error)
 {
-    *options = (waggle_read_options){0};
-    if (given != NULL) memcpy(options, given, WG_MIN(given->struct_size, sizeof *options));
+    return wg_options_read(options, sizeof *options, given, "waggle_read_options", error);
 }
 
 // ---- By id ---------------------------------------------------------------------------------------
@@ -186,8 +187,8 @@ waggle_status waggle_get(waggle_collection *collection, const waggle_id *ids, ui
 {
     waggle_read_options options;
     wg_error_clear(error);
-    options_read(given, &options);
-    waggle_status status = wg_collection_check(collection, error);
+    waggle_status status = options_read(given, &options, error);
+    if (status == WAGGLE_OK) status = wg_collection_check(collection, error);
     if (status == WAGGLE_OK) status = ids_check(ids, count, error);
     if (status != WAGGLE_OK) return status;
     wg_heap *heap = &collection->database->heap;
@@ -300,8 +301,8 @@ waggle_status waggle_cursor_open(waggle_collection *collection, const waggle_rea
 {
     waggle_read_options options;
     wg_error_clear(error);
-    options_read(given, &options);
-    waggle_status status = wg_collection_check(collection, error);
+    waggle_status status = options_read(given, &options, error);
+    if (status == WAGGLE_OK) status = wg_collection_check(collection, error);
     if (status == WAGGLE_OK && options.after != NULL) status = wg_id_check(options.after, error);
     if (status != WAGGLE_OK) return status;
     wg_heap *heap = &collection->database->heap;

@@ -13,6 +13,7 @@
 #include "engine/record.h"
 
 #include "base/json.h"
+#include "engine/options.h"
 #include "storage/ids.h"
 
 #include <stdio.h>
@@ -112,10 +113,15 @@ static waggle_status column_check(const wg_vector_field *field, const waggle_vec
     return WAGGLE_OK;
 }
 
-waggle_status wg_points_check(const wg_spec *spec, const waggle_points *points,
+waggle_status wg_points_check(const wg_spec *spec, const waggle_points *given,
                               wg_points_source *source, waggle_error *error)
 {
-    if (points == NULL) return wg_fail(error, WAGGLE_INVALID, "no points are given");
+    if (given == NULL) return wg_fail(error, WAGGLE_INVALID, "no points are given");
+    *source = (wg_points_source){.spec = spec, .points = &source->given};
+    waggle_status status =
+        wg_options_read(&source->given, sizeof source->given, given, "waggle_points", error);
+    if (status != WAGGLE_OK) return status;
+    const waggle_points *points = source->points;
     if (points->count > WAGGLE_BATCH_MAX)
         return wg_fail(error, WAGGLE_INVALID, "%" PRIu64 " points in one batch; the most is %u",
                        points->count, WAGGLE_BATCH_MAX);
@@ -125,11 +131,10 @@ waggle_status wg_points_check(const wg_spec *spec, const waggle_points *points,
                        points->id_first);
     if ((unsigned)points->convert > WAGGLE_CONVERT_CLAMP)
         return wg_fail(error, WAGGLE_INVALID, "conversion %d is not known", (int)points->convert);
-    *source = (wg_points_source){.spec = spec, .points = points};
     for (uint32_t i = 0; i < points->vector_count; i++) {
         const waggle_vectors *column = &points->vectors[i];
         uint32_t field = 0;
-        waggle_status status = wg_spec_find(spec, column->name, &field, error);
+        status = wg_spec_find(spec, column->name, &field, error);
         if (status != WAGGLE_OK) return status;
         if (source->columns[field] != NULL)
             return wg_fail(error, WAGGLE_INVALID, "vector \"%s\" is given twice",

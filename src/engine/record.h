@@ -35,12 +35,13 @@ waggle_status wg_batch_seal(wg_batch *batch, waggle_error *error);
 // Points as the caller gave them, checked: columns by vector of the spec.
 typedef struct wg_points_source {
     const wg_spec *spec;
-    const waggle_points *points;
+    waggle_points given;         // at this library's size
+    const waggle_points *points; // = &given: the source stays where it is
     const waggle_vectors *columns[WAGGLE_VECTOR_NAMES_MAX]; // NULL = not given
 } wg_points_source;
 
 // Checks everything about the batch but the values of its rows.
-waggle_status wg_points_check(const wg_spec *spec, const waggle_points *points,
+waggle_status wg_points_check(const wg_spec *spec, const waggle_points *given,
                               wg_points_source *source, waggle_error *error);
 void wg_points_id(const waggle_points *points, uint64_t row, waggle_id *id);
 bool wg_points_has(const wg_points_source *source, uint32_t field, uint64_t row);

@@ -255,7 +255,7 @@ typedef struct side_change {
     wg_sealed *sealed;
     wg_mask *written; // NULL = the deletes did not change
     wg_part_entry entry;
-    uint32_t collection;
+    waggle_collection *collection;
     bool add; // the manifest does not have the part yet
     bool overlay;
 } side_change;
@@ -359,6 +359,21 @@ static waggle_status side_write(waggle_collection *collection, const wg_sealed_v
     return status;
 }
 
+static void side_release(side_change *side)
+{
+    wg_mask_release(side->written);
+    wg_sealed_release(side->sealed);
+}
+
+// It was not committed: what changed is to be written again.
+static void side_give_up(waggle_collection *collection, side_change *side)
+{
+    wg_rwlock_write(&collection->ids);
+    if (side->overlay) side->sealed->overlay_changed = true;
+    wg_rwlock_unlock(&collection->ids);
+    side_release(side);
+}
+
 // The edit of the manifest for one collection.
 static waggle_status job_changes(seal_job *job, wg_buffer *changes, wg_buffer *sides,
                                  waggle_error *error)
@@ -369,7 +384,7 @@ static waggle_status job_changes(seal_job *job, wg_buffer *changes, wg_buffer *s
     bool ok = true;
     for (uint32_t i = 0; status == WAGGLE_OK && i < state->sealed_count; i++) {
         const wg_sealed_view *view = &state->sealed[i];
-        side_change side = {.collection = collection->id};
+        side_change side = {.collection = collection};
         // An import after the freeze is not covered by S: the log still has it.
         if (!view->sealed->in_manifest && view->sealed->entry.sequence > job->sequence) continue;
         status = side_write(collection, view, &side, job->sequence, error);
@@ -379,8 +394,7 @@ static waggle_status job_changes(seal_job *job, wg_buffer *changes, wg_buffer *s
                             .part = side.entry};
         wg_sealed_retain(side.sealed);
         if (!wg_buffer_append(sides, &side, sizeof side)) {
-            wg_mask_release(side.written);
-            wg_sealed_release(side.sealed);
+            side_give_up(collection, &side);
             ok = false;
             break;
         }
@@ -402,14 +416,16 @@ static void side_committed(waggle_database *database, side_change *side)
     wg_part_entry old = side->sealed->entry;
     if (side->written == NULL) old.deletes = 0;
     if (!side->overlay) old.overlay = 0;
-    side->sealed->entry = side->entry;
+    // Searches read the other fields meanwhile.
+    side->sealed->entry.deletes = side->entry.deletes;
+    side->sealed->entry.overlay = side->entry.overlay;
     side->sealed->in_manifest = true;
     if (side->written != NULL) {
         wg_mask_release(side->sealed->written);
         side->sealed->written = side->written; // moved
         side->written = NULL;
     }
-    wg_sides_remove(database, side->collection, &old); // the generations before
+    wg_sides_remove(database, side->collection->id, &old); // the generations before
 }
 
 static void job_committed(seal_job *job)
@@ -417,8 +433,8 @@ static void job_committed(seal_job *job)
     waggle_collection *collection = job->collection;
     wg_mutex_lock(&collection->write);
     collection->applied = job->sequence;
-    bool clean = collection->current->sequence == job->sequence;
-    collection->dirty_since = clean ? 0 : job->sequence + 1;
+    bool clean = collection->current->sequence == job->sequence && collection->behind == 0;
+    collection->dirty_since = clean ? 0 : WG_MAX(collection->dirty_since, job->sequence + 1);
     wg_mutex_unlock(&collection->write);
 }
 
@@ -441,9 +457,12 @@ static waggle_status jobs_commit(waggle_database *database, seal_job *jobs, uint
     }
     side_change *list = (side_change *)(void *)sides.data;
     for (size_t i = 0; i < sides.size / sizeof *list; i++) {
-        if (status == WAGGLE_OK) side_committed(database, &list[i]);
-        wg_mask_release(list[i].written);
-        wg_sealed_release(list[i].sealed);
+        if (status != WAGGLE_OK) {
+            side_give_up(list[i].collection, &list[i]);
+            continue;
+        }
+        side_committed(database, &list[i]);
+        side_release(&list[i]);
     }
     for (uint32_t i = 0; status == WAGGLE_OK && i < count; i++)
         job_committed(&jobs[i]);

@@ -30,7 +30,7 @@ typedef struct wg_sealed {
     wg_heap *heap;
     wg_segment_file *file;
     const wg_part *part;
-    wg_part_entry entry; // changed under the database's `care` lock
+    wg_part_entry entry; // deletes and overlay: under the database's `care` lock; the rest stays
     const wg_spec *spec;
     wg_id_column ids;
     wg_document_column documents;

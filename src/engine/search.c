@@ -1,6 +1,7 @@
 // A search: queries are checked and converted, the state of the moment becomes views of rows, the index finds the
 // best of each query, and the hits get their ids, versions and payloads.
 #include "engine/engine.h"
+#include "engine/options.h"
 #include "index/index.h"
 
 struct waggle_hits {
@@ -248,7 +249,6 @@ static waggle_status search_run(search *s, uint32_t k, waggle_error *error)
     waggle_status status = rows_check(field, s->rows, error);
     if (status == WAGGLE_OK) status = queries_convert(s, error);
     if (status != WAGGLE_OK) return status;
-    s->state = wg_state_acquire(s->collection);
     status = views_make(s, error);
     if (status != WAGGLE_OK) return status;
     wg_index_query query = {.metric = field->metric,
@@ -279,13 +279,10 @@ static void search_finish(search *s)
 }
 
 // More than there are points is no error, and costs nothing.
-static uint32_t k_bounded(waggle_collection *collection, uint32_t k)
+static uint32_t k_bounded(const wg_state *state, uint32_t k)
 {
-    wg_state *state = wg_state_acquire(collection);
-    uint64_t points = state->points;
-    wg_state_release(state);
     if (k == 0) k = 10;
-    return (uint32_t)WG_MAX(WG_MIN((uint64_t)k, points), 1u);
+    return (uint32_t)WG_MAX(WG_MIN((uint64_t)k, state->points), 1u);
 }
 
 waggle_status waggle_search(waggle_collection *collection, const waggle_rows *queries,
@@ -297,11 +294,14 @@ waggle_status waggle_search(waggle_collection *collection, const waggle_rows *qu
     search s = {.collection = collection, .options = &options, .rows = queries};
     uint64_t start = wg_now_ns();
     wg_error_clear(error);
-    if (given != NULL) memcpy(&options, given, WG_MIN(given->struct_size, sizeof options));
-    waggle_status status = wg_collection_check(collection, error);
+    waggle_status status =
+        wg_options_read(&options, sizeof options, given, "waggle_search_options", error);
+    if (status == WAGGLE_OK) status = wg_collection_check(collection, error);
     if (status == WAGGLE_OK)
         status = wg_spec_find(collection->spec, options.vector, &s.field, error);
-    uint32_t k = k_bounded(collection, options.k);
+    s.state =
+        wg_state_acquire(collection); // one for all: k is bounded by the points that are searched
+    uint32_t k = k_bounded(s.state, options.k);
     if (status == WAGGLE_OK) status = search_run(&s, k, error);
     if (status == WAGGLE_OK) status = hits_create(&s, k, hits, error);
     if (status == WAGGLE_OK) {

@@ -54,6 +54,7 @@ waggle_status wg_snapshot_index_read(wg_vfs *vfs, wg_heap *heap, const char *fol
                                      wg_snapshot_index *index, waggle_error *error);
 
 // Links a file, or copies and syncs it where links do not work (or are not wanted).
+// WAGGLE_CORRUPT: it is not there.
 waggle_status wg_snapshot_place(wg_vfs *vfs, wg_heap *heap, const char *from, const char *to,
                                 bool link, waggle_error *error);
 // Reads a file to its end; of a segment, every block is compared with its checksum, too.

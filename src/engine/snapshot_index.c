@@ -413,6 +413,8 @@ waggle_status wg_snapshot_place(wg_vfs *vfs, wg_heap *heap, const char *from, co
     if (link && wg_vfs_link(vfs, from, to, NULL) == WAGGLE_OK) return WAGGLE_OK;
     waggle_status status = wg_file_open(vfs, to, WG_OPEN_NEW, &target, error);
     if (status == WAGGLE_OK) status = file_walk(vfs, heap, from, target, NULL, &size, error);
+    if (status == WAGGLE_NOT_FOUND)
+        status = wg_fail(error, WAGGLE_CORRUPT, "%.300s is missing", from);
     if (status == WAGGLE_OK) status = wg_file_sync(target, error);
     wg_file_close(target);
     return status;

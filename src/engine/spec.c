@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/json.h"
+#include "engine/options.h"
 
 #include <stdio.h>
 
@@ -112,10 +113,15 @@ static waggle_status spec_alloc(wg_heap *heap, uint32_t count, wg_spec **spec, w
 waggle_status wg_spec_create(wg_heap *heap, const waggle_collection_spec *given, wg_spec **spec,
                              waggle_error *error)
 {
-    if (given == NULL || given->vectors == NULL)
+    waggle_collection_spec options;
+    waggle_status status =
+        wg_options_read(&options, sizeof options, given, "waggle_collection_spec", error);
+    if (status != WAGGLE_OK) return status;
+    if (options.vectors == NULL)
         return wg_fail(error, WAGGLE_INVALID, "the collection has no vector");
+    given = &options;
     wg_spec *made = NULL;
-    waggle_status status = spec_alloc(heap, given->vector_count, &made, error);
+    status = spec_alloc(heap, given->vector_count, &made, error);
     for (uint32_t i = 0; status == WAGGLE_OK && i < given->vector_count; i++)
         status = field_set(&made->fields[i], &given->vectors[i], error);
     if (status == WAGGLE_OK) status = names_unique(made, error);

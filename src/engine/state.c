@@ -139,7 +139,9 @@ void wg_state_publish(waggle_collection *collection, wg_state *next)
     size_t bytes = 0;
     for (uint32_t i = 0; i < next->head_count; i++)
         bytes += next->heads[i].head->bytes;
-    atomic_store_explicit(&collection->head_bytes, bytes, memory_order_relaxed);
+    size_t before = atomic_exchange_explicit(&collection->head_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&collection->database->heads_bytes, bytes - before,
+                              memory_order_relaxed);
     wg_mutex_lock(&collection->current_lock);
     wg_state *old = collection->current;
     collection->current = next;

@@ -110,8 +110,7 @@ WG_TEST(vectors_are_read_replaced_and_removed)
         {7, 7, 7},
         {8, 8, 8}
     };
-    WG_FAILS_WITH(WAGGLE_NOT_FOUND, "9",
-                  waggle_store_update(f.store, ids, other[0], 2, &error));
+    WG_FAILS_WITH(WAGGLE_NOT_FOUND, "9", waggle_store_update(f.store, ids, other[0], 2, &error));
     WG_OK(waggle_store_get(f.store, ids[0], vector, &error));
     WG_CHECK(memcmp(vector, rows[1], sizeof vector) == 0); // nothing was changed
     WG_OK(waggle_store_update(f.store, ids, other[0], 1, &error));
@@ -235,6 +234,7 @@ WG_TEST(threads_add_update_remove_and_search_at_once)
     enum {
         CLIENTS = 3
     };
+
     fixture f;
     waggle_error error;
     client clients[CLIENTS] = {0};

@@ -405,7 +405,7 @@ static uint32_t view_find(const live_walk *walk, const wg_state *state, const wg
         *dead = state->heads[i].masks[0];
         return state->sealed_count + i;
     }
-    WG_ASSERT(!"a part or head left its state while `care` was held");
+    WG_ASSERT(false); // no part and no head leaves its state while `care` is held
     return 0;
 }
 

@@ -15,56 +15,77 @@ static void write_done(wg_append *append, waggle_status status, const waggle_err
     op->done = true;
 }
 
-// Applies what an earlier write could not for lack of memory, from the log, batch by batch: no search sees
-// half of one.
+// Applies what earlier writes could not for lack of memory, from the log, batch by batch.
 typedef struct catch_up {
     waggle_collection *collection;
-    wg_batch batch; // the records of a batch, until its last
-    uint64_t first; // its first sequence
+    uint64_t first;  // of the batch, 0 = the next record begins one
+    wg_buffer bytes; // of its records before the last
+    wg_buffer sizes; // size_t each
     waggle_status status;
     waggle_error *error;
 } catch_up;
 
-static waggle_status catch_up_apply(catch_up *c, const wg_record *last)
+// The batch that this record completes.
+static waggle_status catch_up_batch(catch_up *c, const wg_record *record)
 {
+    wg_heap *heap = &c->collection->database->heap;
+    size_t before = c->sizes.size / sizeof(size_t);
     wg_applied applied = {0};
-    waggle_status status = wg_batch_seal(&c->batch, c->error);
-    if (status == WAGGLE_OK)
-        status = wg_apply(c->collection, (wg_record_type)last->type, c->batch.pieces,
-                          c->batch.count, c->first, last->seq, NULL, &applied, c->error);
-    wg_batch_finish(&c->batch);
-    wg_batch_init(&c->batch, &c->collection->database->heap);
+    wg_piece *pieces = wg_alloc(heap, WG_MEMORY_SCRATCH, (before + 1) * sizeof *pieces);
+    if (pieces == NULL) return wg_fail_memory(c->error, before * sizeof *pieces, "a batch");
+    const size_t *sizes = (const size_t *)(const void *)c->sizes.data;
+    const uint8_t *at = c->bytes.data;
+    for (size_t i = 0; i < before; i++) {
+        pieces[i] = (wg_piece){at, sizes[i]};
+        at += sizes[i];
+    }
+    pieces[before] = (wg_piece){record->payload, record->size};
+    waggle_status status =
+        wg_apply_held(c->collection, (wg_record_type)record->type, pieces, (uint32_t)before + 1,
+                      c->first, record->seq, NULL, &applied, c->error);
+    wg_free(pieces);
+    c->bytes.size = 0;
+    c->sizes.size = 0;
     return status;
 }
 
 static bool catch_up_record(void *context, const wg_record *record)
 {
     catch_up *c = context;
-    if (record->collection != c->collection->id) return true;
-    if (c->batch.bytes.size == 0) c->first = record->seq;
-    c->status = wg_batch_add(&c->batch, record->payload, record->size, c->error);
-    if (c->status == WAGGLE_OK && record->commit) c->status = catch_up_apply(c, record);
+    if (record->seq > c->collection->behind) return false; // these come by themselves
+    if (c->first == 0) c->first = record->seq;
+    if (record->collection == c->collection->id) {
+        if (record->commit)
+            c->status = catch_up_batch(c, record);
+        else if (!wg_buffer_append(&c->bytes, record->payload, record->size) ||
+                 !wg_buffer_append(&c->sizes, &record->size, sizeof record->size))
+            c->status = wg_fail_memory(c->error, record->size, "a batch");
+    }
+    if (record->commit) c->first = 0;
     return c->status == WAGGLE_OK;
 }
 
+// Under write: batches that are committed meanwhile wait for those before them. Reading the log waits for nobody
+// who could want this lock.
 static waggle_status collection_catch_up(waggle_collection *collection, waggle_error *error)
 {
-    wg_mutex_lock(&collection->write);
-    bool behind = collection->behind;
-    uint64_t from = collection->current->sequence + 1;
-    collection->behind = false;
-    wg_mutex_unlock(&collection->write);
-    if (!behind) return WAGGLE_OK;
+    if (atomic_load_explicit(&collection->behind, memory_order_relaxed) == 0) return WAGGLE_OK;
+    wg_heap *heap = &collection->database->heap;
     catch_up c = {.collection = collection, .error = error};
-    wg_batch_init(&c.batch, &collection->database->heap);
-    waggle_status status = wg_log_read(collection->database->log, from, catch_up_record, &c, error);
-    if (status == WAGGLE_OK) status = c.status;
-    wg_batch_finish(&c.batch);
-    if (status != WAGGLE_OK) {
-        wg_mutex_lock(&collection->write);
-        collection->behind = true;
-        wg_mutex_unlock(&collection->write);
+    wg_buffer_init(&c.bytes, heap, WG_MEMORY_SCRATCH);
+    wg_buffer_init(&c.sizes, heap, WG_MEMORY_SCRATCH);
+    waggle_status status = WAGGLE_OK;
+    wg_mutex_lock(&collection->write);
+    if (collection->behind != 0) {
+        // The log keeps everything from dirty_since on.
+        uint64_t from = WG_MAX(collection->current->sequence + 1, collection->dirty_since);
+        status = wg_log_read(collection->database->log, from, catch_up_record, &c, error);
+        if (status == WAGGLE_OK) status = c.status;
+        if (status == WAGGLE_OK) collection->behind = 0;
     }
+    wg_mutex_unlock(&collection->write);
+    wg_buffer_finish(&c.bytes);
+    wg_buffer_finish(&c.sizes);
     return status;
 }
 
@@ -74,8 +95,10 @@ waggle_status wg_write_admit(waggle_collection *collection, size_t size, waggle_
     if (database->read_only)
         return wg_fail(error, WAGGLE_READ_ONLY, "the database was opened read-only");
     waggle_status status = wg_collection_check(collection, error);
-    if (status == WAGGLE_OK) status = wg_heap_admit(&database->heap, size, error);
-    return status;
+    if (status != WAGGLE_OK) return status;
+    // At the budget, heads are sealed first: what they hold moves to files.
+    if (wg_heap_admit(&database->heap, size, NULL) != WAGGLE_OK) wg_care_make_room(database);
+    return wg_heap_admit(&database->heap, size, error);
 }
 
 waggle_status wg_write_begin(waggle_collection *collection, wg_record_type type, wg_batch *batch,
@@ -83,7 +106,7 @@ waggle_status wg_write_begin(waggle_collection *collection, wg_record_type type,
 {
     *op = (wg_write_op){.collection = collection, .sealed = sealed};
     waggle_status status = collection_catch_up(collection, error);
-    if (status == WAGGLE_OK) status = wg_care_relieve(collection, error);
+    if (status == WAGGLE_OK) wg_care_relieve(collection);
     if (status == WAGGLE_OK) status = wg_batch_seal(batch, error);
     if (status != WAGGLE_OK) return status;
     op->append = (wg_append){.collection = collection->id,
@@ -93,6 +116,16 @@ waggle_status wg_write_begin(waggle_collection *collection, wg_record_type type,
                              .done = write_done,
                              .context = op};
     return wg_log_append(collection->database->log, &op->append, error);
+}
+
+// The bounds that sealing keeps: of a head, of all heads together, and of the log.
+static bool care_is_due(waggle_collection *collection)
+{
+    waggle_database *database = collection->database;
+    size_t head = atomic_load_explicit(&collection->head_bytes, memory_order_relaxed);
+    size_t heads = atomic_load_explicit(&database->heads_bytes, memory_order_relaxed);
+    return head >= database->head_size_max || heads > database->heap.limit / 2 ||
+           wg_log_used(database->log) > database->log_size_max;
 }
 
 waggle_status wg_write_end(wg_write_op *op, wg_applied *applied, uint64_t *sequence,
@@ -108,10 +141,7 @@ waggle_status wg_write_end(wg_write_op *op, wg_applied *applied, uint64_t *seque
     }
     if (applied != NULL) *applied = op->applied;
     if (sequence != NULL) *sequence = op->append.seq - op->append.count + 1;
-    size_t head = atomic_load_explicit(&collection->head_bytes, memory_order_relaxed);
-    if (head >= database->head_size_max ||
-        wg_log_state_get(database->log).bytes > database->log_size_max)
-        wg_care_want(database);
+    if (care_is_due(collection)) wg_care_want(database);
     (void)wg_care_now(database, NULL); // its errors are its own: the write is acknowledged
     return WAGGLE_OK;
 }

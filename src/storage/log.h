@@ -92,6 +92,8 @@ typedef struct wg_log_ops {
 
 struct wg_log {
     const wg_log_ops *ops;
+    _Atomic uint64_t
+        bytes_used; // relaxed, a figure: of all files, without those that hold nothing yet
 };
 
 typedef struct wg_log_options {
@@ -130,6 +132,12 @@ waggle_status wg_log_read(wg_log *log, uint64_t from, wg_record_fn each, void *c
                           waggle_error *error);
 waggle_status wg_log_trim(wg_log *log, uint64_t below, waggle_error *error);
 wg_log_state wg_log_state_get(wg_log *log);
+
+// Bytes of files with records: what trimming could free. Without a lock, for a look after every write.
+static inline uint64_t wg_log_used(const wg_log *log)
+{
+    return atomic_load_explicit(&log->bytes_used, memory_order_relaxed);
+}
 
 // Walks a file of the log as far as it is sound, for verify and fuzzing: *records, *end.
 waggle_status wg_log_file_check(wg_vfs *vfs, const char *path, uint64_t *records, uint64_t *end,

@@ -139,11 +139,21 @@ static wg_log_spare spare_take(wg_file_log *log)
     return spare;
 }
 
+void wg_log_files_changed(wg_file_log *log)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < log->file_count; i++) {
+        bytes += log->files[i].size;
+    }
+    atomic_store_explicit(&log->log.bytes_used, bytes, memory_order_relaxed);
+}
+
 static void file_add(wg_file_log *log, const wg_log_header *header)
 {
     wg_mutex_lock(&log->queue.mutex);
     WG_ASSERT(log->file_count < log->file_capacity); // of the plan
     log->files[log->file_count++] = (wg_log_file){.header = *header, .size = header->size};
+    wg_log_files_changed(log);
     wg_mutex_unlock(&log->queue.mutex);
 }
 
@@ -460,14 +470,12 @@ static void file_state(wg_log *base, wg_log_state *state)
         .failed = queue->failed,
         .kind = queue->sync ? WG_DURABLE_DISK : WG_DURABLE_OS,
     };
-    for (uint32_t i = 0; i < log->file_count; i++) {
-        state->bytes += log->files[i].size;
-    }
+    state->bytes = atomic_load_explicit(&log->log.bytes_used, memory_order_relaxed);
     for (uint32_t i = 0; i < log->spare_count; i++) {
         state->bytes += log->spares[i].size;
     }
     wg_mutex_unlock(&queue->mutex);
-    wg_vfs_describe(log->vfs, log->folder, state->evidence, sizeof(state->evidence));
+    memcpy(state->evidence, log->evidence, sizeof(state->evidence));
 }
 
 // An empty record without a commit mark, which the next opening cuts off: the proof that all before it
@@ -538,6 +546,10 @@ waggle_status wg_log_file_open(const wg_log_options *options, wg_log **log, wagg
         file_close(&made->log);
         return status;
     }
+    wg_vfs_describe(made->vfs, made->folder, made->evidence, sizeof(made->evidence));
+    wg_mutex_lock(&made->queue.mutex);
+    wg_log_files_changed(made);
+    wg_mutex_unlock(&made->queue.mutex);
     wg_log_spares_start(made);
     *log = &made->log;
     return WAGGLE_OK;

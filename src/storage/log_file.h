@@ -19,7 +19,8 @@
 #define WG_LOG_THREAD_MIN (1u << 20)
 // Batches up to this size may use the last spare when the disk is full: deleting must go on.
 #define WG_LOG_BATCH_SMALL (64u << 10)
-#define WG_LOG_SPARES_MAX 2u      // kept of trimmed files
+// Kept of trimmed files: sealing a full head (256 MiB) frees four, and the next head fills four.
+#define WG_LOG_SPARES_MAX 4u
 #define WG_LOG_RETRY_MS 1000u     // after the thread found no space
 #define WG_LOG_GROUP_RECORDS 256u // records per write
 
@@ -44,6 +45,7 @@ typedef struct wg_file_log {
     wg_heap *heap;
     const wg_clock *clock;
     char *folder;
+    char evidence[128]; // what a flush means there
     uint32_t file_size;
     bool read_only;
 
@@ -92,6 +94,9 @@ typedef struct wg_file_log {
 // "folder/00000012.wlog"
 waggle_status wg_log_path(const wg_file_log *log, char path[WG_PATH_SIZE_MAX], uint64_t number,
                           waggle_error *error);
+
+// Counts the bytes of the files in the table; the caller holds queue.mutex and changed it.
+void wg_log_files_changed(wg_file_log *log);
 
 // ---- log_spare.c
 // Makes `count` spares be there, each with room for `need` bytes of records. The leader calls it.

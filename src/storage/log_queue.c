@@ -8,8 +8,10 @@ void wg_log_queue_init(wg_log_queue *queue, wg_log_write_fn write, void *member,
     *queue = (wg_log_queue){.write = write, .member = member, .sync = sync, .epoch = 1, .next = 1};
     queue->tail = &queue->head;
     wg_mutex_init(&queue->mutex);
-    wg_cond_init(&queue->turn[0]);
-    wg_cond_init(&queue->turn[1]);
+    for (uint32_t i = 0; i < WG_LOG_TURNS; i++) {
+        wg_cond_init(&queue->turn[i]);
+    }
+    wg_cond_init(&queue->called);
 }
 
 static wg_append *take_all(wg_log_queue *queue)
@@ -38,12 +40,14 @@ static void call_back(wg_append *appends, uint64_t accepted, const waggle_error 
 
 void wg_log_queue_finish(wg_log_queue *queue)
 {
-    WG_ASSERT(!queue->leading);
+    WG_ASSERT(!queue->leading && !queue->calling);
     waggle_error error;
     wg_fail(&error, WAGGLE_CANCELED, "the log was closed before the batch was flushed");
     call_back(take_all(queue), 0, &error);
-    wg_cond_finish(&queue->turn[1]);
-    wg_cond_finish(&queue->turn[0]);
+    wg_cond_finish(&queue->called);
+    for (uint32_t i = 0; i < WG_LOG_TURNS; i++) {
+        wg_cond_finish(&queue->turn[i]);
+    }
     wg_mutex_finish(&queue->mutex);
 }
 
@@ -52,11 +56,11 @@ void wg_log_queue_reset(wg_log_queue *queue, uint64_t last)
     waggle_error error;
     wg_fail(&error, WAGGLE_CANCELED, "the log was stopped before the batch was flushed");
     wg_mutex_lock(&queue->mutex);
-    WG_ASSERT(!queue->leading);
+    WG_ASSERT(!queue->leading && !queue->calling);
     wg_append *appends = take_all(queue);
     queue->epoch++;
     queue->next = last + 1;
-    queue->written = queue->durable = queue->done = last;
+    queue->written = queue->durable = queue->done = queue->in_group = last;
     queue->failed = false;
     wg_mutex_unlock(&queue->mutex);
     call_back(appends, 0, &error);
@@ -82,13 +86,39 @@ static wg_append *refuse(wg_log_queue *queue, const wg_log_outcome *outcome)
     return take_all(queue);
 }
 
+// From writing to callbacks: when those of the group before have ended, the next leader may begin to write.
+static void begin_calls(wg_log_queue *queue, const wg_log_outcome *outcome)
+{
+    bool refused = outcome->status != WAGGLE_OK;
+    while (queue->calling) {
+        wg_cond_wait(&queue->called, &queue->mutex);
+    }
+    queue->calling = true;
+    queue->group_calls = queue->group;
+    queue->in_calls = refused ? UINT64_MAX : queue->in_group;
+    queue->in_group = outcome->accepted;
+    queue->leading = false;
+    wg_cond_signal(&queue->turn[(queue->group + 1) % WG_LOG_TURNS]);
+}
+
+static void end_calls(wg_log_queue *queue, const wg_log_outcome *outcome)
+{
+    queue->done = WG_MAX(queue->done, outcome->accepted);
+    queue->calling = false;
+    wg_cond_signal(&queue->called);
+    for (uint32_t i = 0; i < WG_LOG_TURNS; i++) {
+        bool own = i == queue->group_calls % WG_LOG_TURNS;
+        if (own || outcome->status != WAGGLE_OK) wg_cond_broadcast(&queue->turn[i]);
+    }
+}
+
 // Writes everything queued as one group and calls back. The mutex is held, but not meanwhile.
 static void lead(wg_log_queue *queue, bool sync)
 {
     WG_ASSERT(!queue->leading);
     wg_append *appends = take_all(queue);
     wg_log_outcome outcome = {.accepted = queue->next - 1};
-    uint64_t first = queue->done + 1;
+    uint64_t first = queue->in_group + 1;
     queue->leading = true;
     queue->group++;
     queue->in_group = queue->next - 1;
@@ -99,6 +129,7 @@ static void lead(wg_log_queue *queue, bool sync)
     wg_append *behind = NULL;
     wg_mutex_lock(&queue->mutex);
     if (outcome.status != WAGGLE_OK) behind = refuse(queue, &outcome);
+    begin_calls(queue, &outcome);
     wg_mutex_unlock(&queue->mutex);
 
     leading_here = queue;
@@ -107,14 +138,17 @@ static void lead(wg_log_queue *queue, bool sync)
     leading_here = NULL;
 
     wg_mutex_lock(&queue->mutex);
-    queue->done = WG_MAX(queue->done, outcome.accepted);
-    queue->leading = false;
-    wg_cond_broadcast(&queue->turn[queue->group % 2]);
-    if (outcome.status != WAGGLE_OK) {
-        wg_cond_broadcast(&queue->turn[(queue->group + 1) % 2]);
-    } else {
-        wg_cond_signal(&queue->turn[(queue->group + 1) % 2]); // it leads the next group
-    }
+    end_calls(queue, &outcome);
+}
+
+// Where to wait for a sequence that is not done, or NULL if no group has it under way: it is queued, or gone.
+static wg_cond *turn_of(wg_log_queue *queue, uint64_t seq)
+{
+    if (queue->calling && seq <= queue->in_calls)
+        return &queue->turn[queue->group_calls % WG_LOG_TURNS];
+    if (!queue->leading) return NULL;
+    uint64_t group = seq <= queue->in_group ? queue->group : queue->group + 1;
+    return &queue->turn[group % WG_LOG_TURNS];
 }
 
 static waggle_status fail_failed(const wg_log_queue *queue, waggle_error *error)
@@ -131,7 +165,7 @@ waggle_status wg_log_queue_append(wg_log_queue *queue, wg_append *append, waggle
     while (!queue->failed && queue->head != NULL && queue->bytes + size > WG_LOG_QUEUE_MAX &&
            leading_here != queue) {
         if (queue->leading) {
-            wg_cond_wait(&queue->turn[queue->group % 2], &queue->mutex);
+            wg_cond_wait(&queue->turn[queue->group % WG_LOG_TURNS], &queue->mutex);
         } else {
             lead(queue, queue->sync);
         }
@@ -159,17 +193,17 @@ waggle_status wg_log_queue_flush(wg_log_queue *queue, uint64_t seq, waggle_error
     wg_mutex_lock(&queue->mutex);
     uint64_t refusals = queue->refusals;
     while (queue->done < seq) {
-        if (queue->failed) {
+        // First of all the callbacks, also those of what was refused: the caller may rely on its own having
+        // been called.
+        wg_cond *turn = turn_of(queue, seq);
+        if (turn != NULL) {
+            wg_cond_wait(turn, &queue->mutex);
+        } else if (queue->failed) {
             status = fail_failed(queue, error);
             break;
-        }
-        if (queue->refusals != refusals) {
+        } else if (queue->refusals != refusals) {
             status = wg_fail(error, queue->error.status, "%s", queue->error.message);
             break;
-        }
-        if (queue->leading) {
-            uint64_t turn = seq <= queue->in_group ? queue->group : queue->group + 1;
-            wg_cond_wait(&queue->turn[turn % 2], &queue->mutex);
         } else if (queue->head != NULL) {
             lead(queue, queue->sync);
         } else {
@@ -192,7 +226,7 @@ waggle_status wg_log_queue_sync(wg_log_queue *queue, waggle_error *error)
             break;
         }
         if (queue->leading) {
-            wg_cond_wait(&queue->turn[queue->group % 2], &queue->mutex);
+            wg_cond_wait(&queue->turn[queue->group % WG_LOG_TURNS], &queue->mutex);
         } else {
             lead(queue, true);
         }

@@ -1,10 +1,14 @@
 // Group commit, shared by the members of the log: appends queue up, one caller of flush leads and writes
 // everything queued as one group, the others wait for it. There is no thread of its own: a lone writer pays no
 // hand-over, and 64 writers share one flush.
+//
+// Two groups are under way at most: while the leader of one runs its callbacks, the next leader writes and flushes
+// the group behind it. Callbacks stay in the order of sequences, because the second waits for the first to end.
 #pragma once
 
 #include "storage/log.h"
 
+#define WG_LOG_TURNS 3u
 #define WG_LOG_QUEUE_MAX (8u << 20) // bytes that wait; more and append drives the log
 
 // What became of a group. final: the log has failed for good. Otherwise batches after `accepted` were
@@ -27,12 +31,17 @@ typedef struct wg_log_queue {
     bool sync; // the mode: batches are done when they are durable
 
     wg_mutex mutex; // guards what follows, and what the member says; innermost of all locks
-    // Waiting: those of the group being written on turn[group % 2], those of the next on the other. So a
-    // finished group wakes its own waiters and one leader for the next, and nobody else.
-    wg_cond turn[2];
-    uint64_t group;
-    bool leading;      // a group is being written, or its callbacks run
-    uint64_t in_group; // the last sequence of that group
+    // Waiting: those of group g on turn[g % WG_LOG_TURNS]. Callbacks, writing and gathering are three groups, so a
+    // group wakes its own waiters and one leader for the next, and nobody else.
+    wg_cond turn[WG_LOG_TURNS];
+    wg_cond called;       // the callbacks of a group have ended
+    uint64_t group;       // the last that was written, or is being
+    bool leading;         // it is being written, or waits for the callbacks of the one before
+    uint64_t in_group;    // its last sequence
+    uint64_t group_calls; // the group whose callbacks run
+    bool calling;         // they do
+    uint64_t
+        in_calls; // its last sequence; the largest number if batches behind it are refused, too
     wg_append *head;
     wg_append **tail;
     size_t bytes; // queued

@@ -381,7 +381,7 @@ static void begin(wg_file_log *log, const log_end *end, uint64_t first_at_least,
     log->seq_commit = end->committed;
     log->seq_durable = next - 1;
     queue->next = next;
-    queue->written = queue->done = next - 1;
+    queue->written = queue->done = queue->in_group = next - 1;
     queue->durable = log->read_only ? 0 : next - 1; // cut() flushed it
     if (next == end->committed + 1) {
         log->active = active;

@@ -199,6 +199,7 @@ static bool oldest_take(wg_file_log *log, uint64_t below, wg_log_file *oldest)
         *oldest = log->files[0];
         log->file_count--;
         memmove(log->files, log->files + 1, log->file_count * sizeof(wg_log_file));
+        wg_log_files_changed(log);
         taken = true;
     }
     wg_mutex_unlock(&log->queue.mutex);
@@ -213,6 +214,7 @@ static void oldest_put_back(wg_file_log *log, const wg_log_file *oldest)
         memmove(log->files + 1, log->files, log->file_count * sizeof(wg_log_file));
         log->files[0] = *oldest;
         log->file_count++;
+        wg_log_files_changed(log);
     }
     wg_mutex_unlock(&log->queue.mutex);
 }

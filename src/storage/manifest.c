@@ -524,11 +524,29 @@ static waggle_status apply_all(wg_manifest *manifest, const wg_change *changes, 
     return status;
 }
 
+// The empty edit behind the last one. The buffer has room for it.
+static void prove(wg_manifest *manifest, wg_buffer *buffer)
+{
+    buffer->size = EDIT_HEADER_SIZE;
+    (void)edit_end(buffer, manifest->header.salt, manifest->edit + 1);
+    (void)wg_file_write(manifest->file, manifest->size, buffer->data, buffer->size, NULL);
+}
+
+// A full disk is not the end: what was written of the edit is cut off, and that is flushed.
+static bool cut_off(wg_manifest *manifest, wg_buffer *buffer)
+{
+    if (wg_file_truncate(manifest->file, manifest->size, NULL) != WAGGLE_OK) return false;
+    if (wg_file_sync(manifest->file, NULL) != WAGGLE_OK) return false;
+    prove(manifest, buffer);
+    return true;
+}
+
 // Writes and flushes the edit, then the empty one behind it.
 static waggle_status write_edit(wg_manifest *manifest, wg_buffer *buffer, waggle_error *error)
 {
     waggle_status status =
         wg_file_write(manifest->file, manifest->size, buffer->data, buffer->size, error);
+    if (status == WAGGLE_DISK_FULL && cut_off(manifest, buffer)) return status;
     if (status == WAGGLE_OK) status = wg_file_sync(manifest->file, error);
     if (status != WAGGLE_OK) {
         manifest->failed = true;
@@ -536,9 +554,7 @@ static waggle_status write_edit(wg_manifest *manifest, wg_buffer *buffer, waggle
     }
     manifest->edit++;
     manifest->size += buffer->size;
-    buffer->size = EDIT_HEADER_SIZE;
-    (void)edit_end(buffer, manifest->header.salt, manifest->edit + 1); // has its room
-    (void)wg_file_write(manifest->file, manifest->size, buffer->data, buffer->size, NULL);
+    prove(manifest, buffer);
     return WAGGLE_OK;
 }
 
@@ -634,6 +650,11 @@ uint64_t wg_manifest_file_next(wg_manifest *manifest)
 void wg_manifest_file_raise(wg_manifest *manifest, uint64_t above)
 {
     manifest->state.file_next = WG_MAX(manifest->state.file_next, above + 1);
+}
+
+bool wg_manifest_failed(const wg_manifest *manifest)
+{
+    return manifest->failed;
 }
 
 uint64_t wg_manifest_size(const wg_manifest *manifest)

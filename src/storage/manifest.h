@@ -65,7 +65,7 @@ waggle_status wg_manifest_open(wg_vfs *vfs, wg_heap *heap, const char *folder, b
                                waggle_error *error);
 void wg_manifest_close(wg_manifest *manifest);
 // Appends one edit, syncs, then applies it to the state. After an error of writing the manifest is failed: every later
-// edit is refused with WAGGLE_READ_ONLY.
+// edit is refused with WAGGLE_READ_ONLY. Not so after WAGGLE_DISK_FULL, if what was written could be cut off again.
 waggle_status wg_manifest_commit(wg_manifest *manifest, const wg_change *changes, size_t count,
                                  waggle_error *error);
 // The state. Pointers are valid until the next commit; the caller keeps other threads out.
@@ -81,6 +81,8 @@ uint64_t wg_manifest_file_next(
         manifest); // a file number never given by this handle or named in the manifest; the caller also
                    // raises it past files found in seg/ (leftovers of a crash)
 void wg_manifest_file_raise(wg_manifest *manifest, uint64_t above);
+// Writing it failed: what the next opening will find is unknown, and no edit is taken until then.
+bool wg_manifest_failed(const wg_manifest *manifest);
 uint64_t wg_manifest_size(const wg_manifest *manifest);
 // Writes a MANIFEST of the given collections only (NULL, 0 = all) as a new file at path: for snapshots.
 waggle_status wg_manifest_export(const wg_manifest *manifest, const uint32_t *collections,

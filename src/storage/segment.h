@@ -65,6 +65,8 @@ waggle_status wg_segment_create(wg_vfs *vfs, wg_heap *heap, const char *path,
 // Right after creating: the SHA-256 that finish will be asked for is computed while writing, which saves
 // reading the file again. Optional.
 waggle_status wg_segment_digest_begin(wg_segment_writer *writer, waggle_error *error);
+// The same, computed by a thread of its own behind the writes.
+waggle_status wg_segment_digest_begin_thread(wg_segment_writer *writer, waggle_error *error);
 waggle_status wg_segment_part_begin(wg_segment_writer *writer, uint32_t collection,
                                     waggle_error *error);
 // capacity 0 = the section grows until its end, and no other may begin before.

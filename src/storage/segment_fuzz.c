@@ -32,11 +32,13 @@ static void read_documents(wg_document_reader *reader, wg_segment_file *file, co
 {
     wg_document_column column;
     if (wg_document_column_open(&column, file, part, NULL) != WAGGLE_OK) return;
+    volatile char touched = 0; // so that the bytes are read
     for (uint64_t row = 0; row < WG_MIN(part->rows, ROWS_READ); row++) {
         waggle_text document = {NULL, 0};
         if (wg_document_read(reader, &column, row, &document, NULL) != WAGGLE_OK) continue;
-        if (document.size > 0) touched ^= document.data[0] ^ document.data[document.size - 1];
+        if (document.size > 0) touched = document.data[0] ^ document.data[document.size - 1];
     }
+    (void)touched;
 }
 
 static void read_segment(wg_vfs *vfs)

@@ -8,6 +8,7 @@
 // import the frontier covers the vectors, which are nearly all of the file.
 #include "base/bytes.h"
 #include "storage/folder.h"
+#include "storage/segment_digest.h"
 #include "storage/segment_format.h"
 
 #define OPEN_MAX 64u // 16 vectors with norms and presence are 48
@@ -41,12 +42,13 @@ struct wg_segment_writer {
     uint32_t open_count;
     bool growing; // an open section has no capacity
     bool in_part;
-    wg_buffer parts;     // part_record
-    wg_buffer sections;  // wg_section, ascending by offset; block_first counts in checksums
-    wg_buffer checksums; // u32, in the order in which sections ended
-    uint8_t *spare;      // a block's buffer for the next section
-    wg_sha256 *sha;      // NULL = not asked for
-    uint64_t hashed;     // the frontier
+    wg_buffer parts;           // part_record
+    wg_buffer sections;        // wg_section, ascending by offset; block_first counts in checksums
+    wg_buffer checksums;       // u32, in the order in which sections ended
+    uint8_t *spare;            // a block's buffer for the next section
+    wg_sha256 *sha;            // NULL = not asked for
+    uint64_t hashed;           // the frontier; with a thread, what it was told to hash
+    wg_segment_digest *digest; // the thread, or NULL
     waggle_status failed;
     bool finished;
 };
@@ -59,8 +61,12 @@ static waggle_status write_at(wg_segment_writer *writer, uint64_t offset, const 
     waggle_status status = wg_file_write(writer->file, offset, data, size, error);
     if (status != WAGGLE_OK) return writer->failed = status;
     if (writer->sha != NULL && offset == writer->hashed) {
-        wg_sha256_add(writer->sha, data, size);
         writer->hashed += size;
+        if (writer->digest != NULL) {
+            wg_segment_digest_reach(writer->digest, writer->hashed);
+        } else {
+            wg_sha256_add(writer->sha, data, size);
+        }
     }
     writer->data_end = WG_MAX(writer->data_end, offset + size);
     return WAGGLE_OK;
@@ -120,6 +126,16 @@ waggle_status wg_segment_digest_begin(wg_segment_writer *writer, waggle_error *e
     return WAGGLE_OK;
 }
 
+waggle_status wg_segment_digest_begin_thread(wg_segment_writer *writer, waggle_error *error)
+{
+    waggle_status status = wg_segment_digest_begin(writer, error);
+    if (status != WAGGLE_OK) return status;
+    // Without a thread the writer hashes: slower, and no less correct.
+    (void)wg_segment_digest_start(writer->heap, writer->file, writer->sha, writer->hashed,
+                                  &writer->digest, NULL);
+    return WAGGLE_OK;
+}
+
 waggle_status wg_segment_part_begin(wg_segment_writer *writer, uint32_t collection,
                                     waggle_error *error)
 {
@@ -144,6 +160,10 @@ static void hash_gap(wg_segment_writer *writer, uint64_t offset)
 {
     static const uint8_t zeros[4096];
     if (writer->sha == NULL || writer->open_count > 0 || writer->hashed < writer->data_end) return;
+    if (writer->digest != NULL) { // it reads the gap with what follows
+        writer->hashed = offset;
+        return;
+    }
     while (writer->hashed < offset) {
         size_t size = (size_t)WG_MIN(offset - writer->hashed, sizeof(zeros));
         wg_sha256_add(writer->sha, zeros, size);
@@ -413,7 +433,11 @@ static waggle_status digest_end(wg_segment_writer *writer, uint64_t size,
 {
     if (writer->sha == NULL) writer->sha = wg_sha256_create();
     if (writer->sha == NULL) return wg_fail_memory(error, 0, "a SHA-256");
-    waggle_status status = hash_rest(writer, size, error);
+    // The file is complete: a gap before its end can be read now.
+    if (writer->digest != NULL) wg_segment_digest_reach(writer->digest, writer->hashed);
+    waggle_status status = wg_segment_digest_join(writer->digest, false, error);
+    writer->digest = NULL;
+    if (status == WAGGLE_OK) status = hash_rest(writer, size, error);
     if (status == WAGGLE_OK) wg_sha256_digest(writer->sha, digest);
     return status;
 }
@@ -445,6 +469,7 @@ void wg_segment_writer_destroy(wg_segment_writer *writer)
         if (writer->open[i].open) section_close(writer, &writer->open[i]);
     }
     bool made = writer->file != NULL;
+    (void)wg_segment_digest_join(writer->digest, true, NULL); // it reads the file
     wg_file_close(writer->file);
     // Nothing refers to an unfinished file: should this fail, it is a leftover that is reported at open.
     if (made && !writer->finished) (void)wg_vfs_unlink(writer->vfs, writer->path, NULL);

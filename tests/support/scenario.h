@@ -8,7 +8,7 @@
 #include "support/sim_disk.h"
 
 #define SCENARIO_IDS 12u // see model_id
-#define SCENARIO_STATES_MAX 4096u
+#define SCENARIO_STATES_MAX 64u
 
 typedef struct scenario_point {
     uint16_t vectors; // stamp; 0 = there is no such point
@@ -30,7 +30,8 @@ typedef struct scenario {
     wg_vfs *disk;
     test_heap *heap; // NULL = that of the process
     uint64_t random; // of the database's clock
-    bool ended;      // opening failed: the remaining steps are passed over
+    uint64_t head_size_max;
+    bool ended; // opening failed: the remaining steps are passed over
     waggle_database *database;
     waggle_collection *main;
     waggle_collection *other;
@@ -52,9 +53,13 @@ waggle_status scenario_open(scenario *s, waggle_error *error);
 void scenario_close(scenario *s);
 // Reads everything, by every way of reading, and compares these with each other.
 waggle_status scenario_read(waggle_database *database, scenario_state *state, waggle_error *error);
-// The state read is one that may be; it is the only one from now on.
+// The state read is one that may be.
 void scenario_check(scenario *s, const char *when);
-// A write into the main collection, beyond the steps. WAGGLE_NOT_FOUND if the collection was never made.
+// The same after opening: it is the only one from now on. Before, what failed may still be in the log.
+void scenario_settle(scenario *s, const char *when);
+// Beyond the steps, in the main collection. WAGGLE_NOT_FOUND if it was never made.
 waggle_status scenario_write(scenario *s, waggle_error *error);
+waggle_status scenario_delete(scenario *s, waggle_error *error);
+waggle_status scenario_compact(scenario *s, waggle_error *error);
 // A life without failures that leaves every kind of file: two segments, deletes, an overlay, manifest and log.
 void scenario_build(scenario *s);

@@ -83,6 +83,13 @@ uint64_t test_rounds(uint64_t commit, uint64_t nightly)
     return longer ? nightly : commit;
 }
 
+uint64_t test_rounds_long(uint64_t commit, uint64_t nightly)
+{
+    const char *text = wg_environment("WAGGLE_ROUNDS_DIVISOR");
+    uint64_t divisor = text == NULL ? 1 : strtoull(text, NULL, 10);
+    return test_rounds(commit, nightly) / WG_MAX(divisor, 1);
+}
+
 uint64_t test_seed(uint64_t fallback)
 {
     const char *text = wg_environment("WAGGLE_SEED");

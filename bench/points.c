@@ -1,0 +1,104 @@
+// What a point costs beside its vector and payload, and how fast points are found by id: in the head (unsealed) and in
+// a segment, with number ids in random order of a random permutation's values. One core: one thread asks.
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DIM 128u
+#define BATCH 1000u
+#define LOOKUPS_MIN 2000000u
+
+// Memory that the statistics count, without the rows' vectors.
+static double memory_beyond(waggle_database *database, uint64_t vectors)
+{
+    waggle_error error;
+    waggle_statistics s = {.struct_size = sizeof s};
+    bench_check(waggle_statistics_get(database, &s, &error), &error, "statistics");
+    bench_note(
+        "  rows %llu, ids %llu, payload %llu, index %llu, scratch %llu, other %llu, log %llu",
+        (unsigned long long)s.memory_rows, (unsigned long long)s.memory_ids,
+        (unsigned long long)s.memory_payload, (unsigned long long)s.memory_index,
+        (unsigned long long)s.memory_scratch, (unsigned long long)s.memory_other,
+        (unsigned long long)s.memory_log);
+    double used = (double)(s.memory_used - s.memory_log);
+    return used - (double)vectors;
+}
+
+// Look-ups per second of processor time; each batch asks for random ids that exist.
+static double lookups(waggle_collection *collection, const uint64_t *ids, uint64_t rows,
+                      uint64_t seed)
+{
+    waggle_error error;
+    waggle_id asked[BATCH];
+    uint64_t done = 0;
+    double begin = bench_cpu_seconds();
+    while (done < LOOKUPS_MIN) {
+        waggle_records *records = NULL;
+        for (uint32_t i = 0; i < BATCH; i++)
+            asked[i] = waggle_id_number(ids[bench_random_u64(&seed) % rows]);
+        bench_check(waggle_get(collection, asked, BATCH,
+                               waggle_read_options(.without_payload = true), &records, &error),
+                    &error, "get");
+        for (uint32_t i = 0; i < BATCH; i++)
+            if (!waggle_records_at(records, i)->found) bench_fail("a point is missing");
+        waggle_records_destroy(records);
+        done += BATCH;
+    }
+    return (double)done / (bench_cpu_seconds() - begin);
+}
+
+static void measure(const bench_options *options, bench_report *report, waggle_database *database,
+                    waggle_collection *collection, const uint64_t *ids, const char *where,
+                    uint64_t vectors)
+{
+    char figure[96];
+    double rates[BENCH_PAIRS_MAX];
+    double beyond = memory_beyond(database, vectors) / (double)options->rows;
+    snprintf(figure, sizeof figure, "memory per point beyond vectors, %s", where);
+    bench_figure(report, figure, "bytes", beyond, 64, false, NULL, 0);
+    for (uint32_t i = 0; i < options->pairs; i++)
+        rates[i] = lookups(collection, ids, options->rows, options->seed + i) * 1e-6;
+    snprintf(figure, sizeof figure, "look-ups by id on one core, %s", where);
+    bench_figure(report, figure, "M/s", bench_median(rates, options->pairs), 1, true, rates,
+                 options->pairs);
+}
+
+int main(int count, char **arguments)
+{
+    waggle_error error;
+    bench_options options;
+    waggle_database *database = NULL;
+    waggle_collection *collection = NULL;
+    bench_options_read(count, arguments, 400000,
+                       &options); // below the size at which a head is sealed
+    options.rows = (options.rows + BATCH - 1) / BATCH * BATCH;
+    char *path = bench_folder(&options, "points");
+    float *rows = bench_vectors(BATCH, DIM, options.seed);
+    uint64_t *ids = malloc(options.rows * sizeof *ids);
+    uint64_t seed = options.seed;
+    if (ids == NULL) bench_fail("memory for ids");
+    for (uint64_t i = 0; i < options.rows; i++)
+        ids[i] = bench_random_u64(&seed);
+    bench_report *report = bench_report_create("points", &options);
+    bench_parameter(report, "dim", DIM);
+    bench_parameter(report, "batch", BATCH);
+    bench_open(path, WAGGLE_OFF, DIM, &database, &collection);
+    for (uint64_t row = 0; row < options.rows; row += BATCH) {
+        waggle_vectors column = {.rows = waggle_rows_f32(rows, BATCH, DIM)};
+        const waggle_points *points = waggle_points_of(.count = BATCH, .id_numbers = ids + row,
+                                                       .vectors = &column, .vector_count = 1);
+        bench_check(waggle_upsert(collection, points, NULL, &error), &error, "upsert");
+    }
+    measure(&options, report, database, collection, ids, "unsealed",
+            options.rows * DIM * sizeof(float));
+    bench_check(waggle_compact(collection, &error), &error, "compact");
+    measure(&options, report, database, collection, ids, "sealed", 0);
+    waggle_collection_close(collection);
+    bench_check(waggle_close(database, &error), &error, "close");
+    bench_folder_remove(path);
+    free(path);
+    free(rows);
+    free(ids);
+    return bench_report_finish(report);
+}
