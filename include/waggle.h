@@ -139,7 +139,7 @@ WAGGLE_API waggle_status waggle_metric_parse(const char *name, waggle_metric *me
                                              waggle_error *error);
 /// True if a collection may have this metric over this type: the table above.
 WAGGLE_API bool waggle_metric_supports(waggle_metric metric, waggle_type type);
-/// Bytes of one vector, tightly packed: dim * size of the element; b1: (dim + 7) / 8.
+/// Bytes of one vector, tightly packed: dim * size of the element; b1: (dim + 7) / 8. 0 if there is no such type.
 WAGGLE_API size_t waggle_vector_size(waggle_type type, uint32_t dim);
 
 /// What kind of vectors rows hold. Sparse and multivector rows will be further kinds.

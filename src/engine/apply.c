@@ -362,8 +362,9 @@ static void payload_publish(edit *e)
             wg_sealed_overlay_set(e->next->sealed[list[i].place.view].sealed, list[i].overlaid);
             e->collection->sides_dirty = e->version;
         } else {
-            wg_head *head = e->next->heads[list[i].place.view - e->next->sealed_count].head;
-            wg_head_point_set(head, list[i].place.row, list[i].point);
+            wg_head_view *view = &e->next->heads[list[i].place.view - e->next->sealed_count];
+            wg_head_point_set(view->head, list[i].place.row, list[i].point);
+            view->chunks = view->head->chunks; // newer than the view's after a batch that failed
         }
     }
     e->affected = count;

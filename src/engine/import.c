@@ -20,8 +20,20 @@ typedef struct import_column {
     bool lacking;           // some row lacks the vector
 } import_column;
 
+// A segment whose bytes are all written: what is left to do waits for the disk and for the SHA-256, and so a thread does
+// it while the next segment is filled. One at a time.
+typedef struct segment_ending {
+    waggle_collection *collection;
+    wg_segment_writer *writer; // NULL = no segment is ending
+    wg_part_entry part;
+    wg_thread thread;
+    waggle_status status;
+    waggle_error error;
+} segment_ending;
+
 struct waggle_import {
     waggle_collection *collection;
+    segment_ending ending;
     bool failed; // a file could not be written: what was added since the last segment is lost
     wg_segment_writer *writer;
     wg_part_entry part;
@@ -134,9 +146,8 @@ static waggle_status payloads_write(waggle_import *import, waggle_error *error)
     return status;
 }
 
-// Everything behind the vectors, then the footer.
-static waggle_status segment_finish(waggle_import *import, wg_record_segment *record,
-                                    waggle_error *error)
+// Everything behind the vectors.
+static waggle_status segment_complete(waggle_import *import, waggle_error *error)
 {
     const wg_spec *spec = import->collection->spec;
     waggle_status status = wg_segment_section_end(import->writer, import->columns[0].rows, error);
@@ -155,10 +166,6 @@ static waggle_status segment_finish(waggle_import *import, wg_record_segment *re
     if (status == WAGGLE_OK) status = payloads_write(import, error);
     // The versions are the sequence of the record, which the manifest keeps.
     if (status == WAGGLE_OK) status = wg_segment_part_end(import->writer, import->rows, 0, error);
-    *record = (wg_record_segment){
-        .file = import->part.file, .owner = import->part.owner, .rows = import->rows};
-    if (status == WAGGLE_OK)
-        status = wg_segment_finish(import->writer, &record->size, record->digest, error);
     return status;
 }
 
@@ -172,22 +179,18 @@ static bool may_be_logged(waggle_collection *collection)
 }
 
 // Makes a finished segment part of the collection, through the log.
-static waggle_status segment_publish(waggle_import *import, const wg_record_segment *record,
+static waggle_status segment_publish(segment_ending *ending, const wg_record_segment *record,
                                      waggle_error *error)
 {
-    waggle_collection *collection = import->collection;
+    waggle_collection *collection = ending->collection;
     waggle_database *database = collection->database;
     wg_sealed *sealed = NULL;
     wg_batch batch;
-    wg_segment_writer_destroy(import->writer); // closes the file
-    import->writer = NULL;
-    import->part.rows = record->rows;
-    import->part.bytes = record->size;
     waggle_status status =
-        wg_files_part_add(&database->files, import->part.file, import->part.owner, error);
+        wg_files_part_add(&database->files, ending->part.file, ending->part.owner, error);
     if (status != WAGGLE_OK) return status;
     wg_batch_init(&batch, &database->heap);
-    status = wg_sealed_open(&database->files, &database->heap, collection->spec, &import->part,
+    status = wg_sealed_open(&database->files, &database->heap, collection->spec, &ending->part,
                             &sealed, error);
     if (status == WAGGLE_OK) status = wg_batch_segment(&batch, record, error);
     if (status == WAGGLE_OK)
@@ -195,20 +198,57 @@ static waggle_status segment_publish(waggle_import *import, const wg_record_segm
     wg_batch_finish(&batch);
     wg_sealed_release(sealed);
     if (status != WAGGLE_OK && !may_be_logged(collection))
-        wg_files_part_drop(&database->files, import->part.file);
+        wg_files_part_drop(&database->files, ending->part.file);
     return status;
+}
+
+static void ending_run(void *context)
+{
+    segment_ending *ending = context;
+    waggle_error *error = &ending->error;
+    wg_record_segment record = {
+        .file = ending->part.file, .owner = ending->part.owner, .rows = ending->part.rows};
+    ending->status = wg_segment_finish(ending->writer, &record.size, record.digest, error);
+    ending->part.bytes = record.size;
+    wg_segment_writer_destroy(ending->writer); // closes the file; an unfinished one is removed
+    if (ending->status == WAGGLE_OK) ending->status = segment_publish(ending, &record, error);
+}
+
+// Waits until the segment that is ending is durable and visible, or failed.
+static waggle_status ending_wait(waggle_import *import, waggle_error *error)
+{
+    segment_ending *ending = &import->ending;
+    if (ending->writer == NULL) return WAGGLE_OK;
+    wg_thread_join(&ending->thread);
+    ending->writer = NULL;
+    if (ending->status == WAGGLE_OK) {
+        import->durable += ending->part.rows;
+        return WAGGLE_OK;
+    }
+    import->failed = true;
+    if (error != NULL) *error = ending->error;
+    return ending->status;
 }
 
 static waggle_status segment_flush(waggle_import *import, waggle_error *error)
 {
-    wg_record_segment record;
     if (import->rows == 0) return WAGGLE_OK;
-    waggle_status status = segment_finish(import, &record, error);
-    if (status == WAGGLE_OK) status = segment_publish(import, &record, error);
-    if (status == WAGGLE_OK)
-        import->durable += import->rows;
-    else
+    waggle_status status = segment_complete(import, error);
+    if (status == WAGGLE_OK) status = ending_wait(import, error);
+    if (status == WAGGLE_OK) {
+        segment_ending *ending = &import->ending;
+        *ending = (segment_ending){.collection = import->collection, .part = import->part};
+        ending->part.rows = import->rows;
+        ending->writer = import->writer;
+        import->writer = NULL; // moved
+        // Without a thread: here.
+        if (!import->collection->database->background ||
+            wg_thread_start(&ending->thread, "waggle-import", ending_run, ending, NULL) !=
+                WAGGLE_OK)
+            ending_run(ending);
+    } else {
         import->failed = true;
+    }
     segment_reset(import);
     return status;
 }
@@ -329,7 +369,12 @@ static waggle_status rows_add(waggle_import *import, const wg_points_source *sou
     }
     for (uint32_t i = 0; status == WAGGLE_OK && i < source->spec->count; i++)
         status = vectors_add(import, source, i, begin, *first - begin, error);
-    if (status == WAGGLE_OK && is_full(import)) status = segment_flush(import, error);
+    if (status == WAGGLE_OK && is_full(import)) {
+        status = segment_flush(import, error);
+        // Without threads it has ended: its error belongs to this call.
+        if (status == WAGGLE_OK && !import->collection->database->background)
+            status = ending_wait(import, error);
+    }
     return status;
 }
 
@@ -409,6 +454,7 @@ waggle_status waggle_import_commit(waggle_import *import, waggle_error *error)
     wg_error_clear(error);
     waggle_status status = usable(import, error);
     if (status == WAGGLE_OK) status = segment_flush(import, error);
+    if (status == WAGGLE_OK) status = ending_wait(import, error);
     if (status != WAGGLE_OK) return status;
     // The manifest takes over from the log, which can then be trimmed.
     wg_mutex_lock(&collection->database->care);
@@ -421,6 +467,7 @@ void waggle_import_close(waggle_import *import)
 {
     if (import == NULL) return;
     waggle_collection *collection = import->collection;
+    (void)ending_wait(import, NULL); // full, and so it stays
     segment_reset(import);
     wg_buffer_finish(&import->payload_bytes);
     wg_buffer_finish(&import->payload_sizes);

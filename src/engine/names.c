@@ -78,6 +78,7 @@ waggle_status waggle_metric_parse(const char *name, waggle_metric *metric, waggl
 
 size_t waggle_vector_size(waggle_type type, uint32_t dim)
 {
+    if (!wg_type_valid(type)) return 0;
     return type == WAGGLE_B1 ? ((size_t)dim + 7) / 8 : wg_type_size(type) * dim;
 }
 

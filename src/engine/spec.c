@@ -70,7 +70,7 @@ static waggle_status field_check(const wg_vector_field *field, waggle_error *err
 static waggle_metric metric_default(waggle_type type)
 {
     if (type == WAGGLE_B1) return WAGGLE_HAMMING;
-    return wg_type_is_float(type) ? WAGGLE_COSINE : WAGGLE_L2;
+    return wg_type_valid(type) && wg_type_is_float(type) ? WAGGLE_COSINE : WAGGLE_L2;
 }
 
 static waggle_status field_set(wg_vector_field *field, const waggle_vector_spec *given,

@@ -1,0 +1,277 @@
+// Descriptions of collections and records of the log: what is encoded reads back, and damaged bytes are an error, never
+// a crash.
+#include "engine/engine.h"
+#include "support/test.h"
+
+static wg_spec *spec_make(void)
+{
+    waggle_error error;
+    wg_spec *spec = NULL;
+    waggle_vector_spec vectors[2] = {
+        {.name = "text", .dim = 3         },
+        { .name = "",     .dim = 17, .type = WAGGLE_B1}
+    };
+    WG_OK(wg_spec_create(NULL, waggle_collection_spec(.vectors = vectors, .vector_count = 2), &spec,
+                         &error));
+    return spec;
+}
+
+WG_TEST(a_description_reads_back_with_its_defaults)
+{
+    waggle_error error;
+    wg_spec *spec = spec_make();
+    wg_spec *back = NULL;
+    wg_buffer bytes;
+    uint32_t index = 9;
+    wg_buffer_init(&bytes, NULL, WG_MEMORY_SCRATCH);
+    WG_OK(wg_spec_encode(spec, &bytes, &error));
+    WG_OK(wg_spec_decode(NULL, bytes.data, bytes.size, &back, &error));
+    WG_CHECK_U64(back->count, 2);
+    WG_CHECK_U64(back->fields[0].metric, WAGGLE_COSINE);
+    WG_CHECK(back->fields[0].normalized && back->fields[0].keeps_norm);
+    WG_CHECK_U64(back->fields[1].metric, WAGGLE_HAMMING);
+    WG_CHECK_U64(back->fields[1].size, 3);
+    WG_OK(wg_spec_find(back, NULL, &index, &error));
+    WG_CHECK_U64(index, 1); // the unnamed one
+    WG_FAILS_WITH(WAGGLE_NOT_FOUND, "\"text\", \"\"", wg_spec_find(back, "x", &index, &error));
+    wg_free(back);
+    wg_free(spec);
+    wg_buffer_finish(&bytes);
+}
+
+WG_TEST(a_damaged_description_is_an_error)
+{
+    waggle_error error;
+    wg_spec *spec = spec_make();
+    wg_buffer bytes;
+    wg_buffer_init(&bytes, NULL, WG_MEMORY_SCRATCH);
+    WG_OK(wg_spec_encode(spec, &bytes, &error));
+    for (size_t size = 0; size < bytes.size; size++) {
+        wg_spec *back = NULL;
+        WG_FAILS(WAGGLE_CORRUPT, wg_spec_decode(NULL, bytes.data, size, &back, &error));
+    }
+    for (size_t bit = 0; bit < bytes.size * 8; bit++) { // an error or another sound description
+        wg_spec *back = NULL;
+        bytes.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+        waggle_status status = wg_spec_decode(NULL, bytes.data, bytes.size, &back, &error);
+        WG_CHECK(status == WAGGLE_OK || status == WAGGLE_CORRUPT ||
+                 status == WAGGLE_FORMAT_VERSION);
+        if (status == WAGGLE_OK) wg_free(back);
+        bytes.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+    }
+    wg_free(spec);
+    wg_buffer_finish(&bytes);
+}
+
+WG_TEST(descriptions_that_cannot_be_are_refused)
+{
+    waggle_error error;
+    wg_spec *spec = NULL;
+    char name[WAGGLE_VECTOR_NAME_SIZE_MAX + 2];
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = 0;
+    waggle_vector_spec vectors[17];
+    for (uint32_t i = 0; i < 17; i++)
+        vectors[i] = (waggle_vector_spec){.name = "same", .dim = 2};
+    WG_FAILS_WITH(WAGGLE_INVALID, "twice",
+                  wg_spec_create(NULL,
+                                 waggle_collection_spec(.vectors = vectors, .vector_count = 2),
+                                 &spec, &error));
+    WG_FAILS_WITH(WAGGLE_INVALID, "16",
+                  wg_spec_create(NULL,
+                                 waggle_collection_spec(.vectors = vectors, .vector_count = 17),
+                                 &spec, &error));
+    WG_FAILS(WAGGLE_INVALID,
+             wg_spec_create(NULL, waggle_collection_spec(.vector_count = 1), &spec, &error));
+    static const waggle_vector_spec bad[] = {
+        {.dim = 0                    },
+        { .dim = 2,     .type = (waggle_type)40},
+        { .dim = 2, .metric = (waggle_metric)40},
+        { .dim = 2,               .name = "a/b"},
+        { .dim = 2,              .name = "\xc3"}
+    };
+    for (size_t i = 0; i < WG_COUNT(bad); i++)
+        WG_FAILS(WAGGLE_INVALID,
+                 wg_spec_create(NULL, waggle_collection_spec(.vectors = &bad[i], .vector_count = 1),
+                                &spec, &error));
+    waggle_vector_spec large = {.dim = 2, .name = name};
+    WG_FAILS_WITH(WAGGLE_INVALID, "200",
+                  wg_spec_create(NULL, waggle_collection_spec(.vectors = &large, .vector_count = 1),
+                                 &spec, &error));
+    WG_FAILS(WAGGLE_INVALID, wg_collection_name_check("", &error));
+    WG_FAILS(WAGGLE_INVALID, wg_collection_name_check(NULL, &error));
+}
+
+// One batch of points with both vectors, some lacking, and payloads.
+static void batch_make(wg_batch *batch, const wg_spec *spec)
+{
+    waggle_error error;
+    static const float text[3][3] = {
+        {3, 4, 0},
+        {0, 0, 0},
+        {1, 2, 2}
+    };
+    static const uint8_t bits[3][3] = {
+        {1,  2, 1},
+        {0 },
+        {255, 255,  1}
+    };
+    static const uint8_t present[3] = {1, 0, 1};
+    waggle_id ids[3] = {waggle_id_number(7), waggle_id_string("seven"), waggle_id_number(8)};
+    waggle_text payloads[3] = {
+        {"{\"a\":1}", 7},
+        {NULL,        0},
+        {"{}",        2}
+    };
+    waggle_vectors vectors[2] = {
+        {.name = "text", .rows = waggle_rows_f32(&text[0][0], 3,   3)                },
+        { .rows = waggle_rows_of(WAGGLE_B1,          bits,                                   3, 17), .present = present}
+    };
+    wg_points_source source;
+    WG_OK(wg_points_check(spec,
+                          waggle_points_of(.count = 3, .ids = ids, .vectors = vectors,
+                                           .vector_count = 2, .payloads = payloads),
+                          &source, &error));
+    wg_batch_init(batch, NULL);
+    WG_OK(wg_batch_upsert(batch, &source, &error));
+    WG_OK(wg_batch_seal(batch, &error));
+}
+
+WG_TEST(a_record_of_points_reads_back)
+{
+    waggle_error error;
+    wg_spec *spec = spec_make();
+    wg_batch batch;
+    wg_record_points points;
+    waggle_id id;
+    waggle_text payload;
+    batch_make(&batch, spec);
+    WG_CHECK_U64(batch.count, 1);
+    WG_OK(
+        wg_record_points_decode(spec, batch.pieces[0].data, batch.pieces[0].size, &points, &error));
+    WG_CHECK_U64(points.count, 3);
+    WG_OK(wg_record_id(&points, &id, &error));
+    WG_CHECK_U64(id.value.number, 7);
+    WG_OK(wg_record_id(&points, &id, &error));
+    WG_CHECK(id.kind == WAGGLE_ID_STRING && id.size == 5);
+    WG_OK(wg_record_payload(&points, 0, &payload, &error));
+    WG_CHECK_U64(payload.size, 7);
+    WG_OK(wg_record_payload(&points, 1, &payload, &error));
+    WG_CHECK(payload.data == NULL);
+    WG_CHECK(wg_record_present(&points, 0, 1) && !wg_record_present(&points, 1, 1));
+    float norm;
+    float row[3];
+    memcpy(&norm, points.columns[0].norms, sizeof norm);
+    memcpy(row, points.columns[0].rows, sizeof row);
+    WG_CHECK(norm == 5 && row[0] == 0.6f && row[1] == 0.8f);
+    wg_batch_finish(&batch);
+    wg_free(spec);
+}
+
+// Reads everything that a record claims to hold.
+static waggle_status read_all(const wg_spec *spec, const void *data, size_t size)
+{
+    waggle_error error;
+    wg_record_points points;
+    waggle_status status = wg_record_points_decode(spec, data, size, &points, &error);
+    for (uint32_t i = 0; status == WAGGLE_OK && i < points.count; i++) {
+        waggle_id id;
+        waggle_text payload;
+        status = wg_record_id(&points, &id, &error);
+        if (status == WAGGLE_OK) status = wg_record_payload(&points, i, &payload, &error);
+    }
+    return status;
+}
+
+WG_TEST(a_damaged_record_is_an_error_and_never_read_past)
+{
+    wg_spec *spec = spec_make();
+    wg_batch batch;
+    batch_make(&batch, spec);
+    size_t size = batch.pieces[0].size;
+    uint8_t *copy = wg_alloc(NULL, WG_MEMORY_SCRATCH, size);
+    for (size_t cut = 0; cut < size;
+         cut += 8) { // exact copies, so that a sanitizer sees a step too far
+        uint8_t *part = wg_alloc(NULL, WG_MEMORY_SCRATCH, cut);
+        memcpy(part, batch.pieces[0].data, cut);
+        WG_CHECK_U64(read_all(spec, part, cut), WAGGLE_CORRUPT);
+        wg_free(part);
+    }
+    for (size_t bit = 0; bit < size * 8; bit++) {
+        memcpy(copy, batch.pieces[0].data, size);
+        copy[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+        waggle_status status = read_all(spec, copy, size);
+        WG_CHECK(status == WAGGLE_OK || status == WAGGLE_CORRUPT);
+    }
+    wg_free(copy);
+    wg_batch_finish(&batch);
+    wg_free(spec);
+}
+
+WG_TEST(records_of_segments_and_the_catalog_read_back_or_are_damaged)
+{
+    waggle_error error;
+    wg_batch batch;
+    wg_record_segment segment = {.file = 5, .owner = 2, .part = 1, .rows = 1000, .size = 99};
+    wg_record_segment back;
+    wg_record_catalog record = {
+        3, {"name",  4},
+         {"spec!", 5}
+    };
+    wg_record_catalog read;
+    segment.digest[31] = 77;
+    wg_batch_init(&batch, NULL);
+    WG_OK(wg_batch_segment(&batch, &segment, &error));
+    WG_OK(wg_batch_catalog(&batch, &record, &error));
+    WG_OK(wg_batch_seal(&batch, &error));
+    WG_CHECK_U64(batch.count, 2);
+    WG_OK(wg_record_segment_decode(batch.pieces[0].data, batch.pieces[0].size, &back, &error));
+    WG_CHECK(memcmp(&segment, &back, sizeof back) == 0);
+    WG_OK(wg_record_catalog_decode(batch.pieces[1].data, batch.pieces[1].size, &read, &error));
+    WG_CHECK(read.collection == 3 && read.name.size == 4 &&
+             memcmp(read.spec.data, "spec!", 5) == 0);
+    WG_FAILS(WAGGLE_CORRUPT, wg_record_segment_decode(batch.pieces[0].data, 63, &back, &error));
+    WG_FAILS(WAGGLE_CORRUPT, wg_record_catalog_decode(batch.pieces[1].data, 24, &read, &error));
+    wg_batch_finish(&batch);
+}
+
+WG_TEST(columns_that_do_not_fit_are_refused_by_name)
+{
+    waggle_error error;
+    wg_points_source source;
+    wg_spec *spec = spec_make();
+    static const float rows[3] = {1, 2, 3};
+    const waggle_vectors good = {.name = "text", .rows = waggle_rows_f32(rows, 1, 3)};
+    waggle_vectors bad[6] = {good, good, good, good, good, good};
+    bad[0].rows.kind = (waggle_rows_kind)7;
+    bad[1].rows.count = 2;
+    bad[2].rows.type = (waggle_type)99;
+    bad[3].rows.stride = 4;
+    bad[4].rows.data = NULL;
+    bad[5].name = "picture";
+    static const waggle_status expected[6] = {WAGGLE_UNSUPPORTED, WAGGLE_INVALID, WAGGLE_INVALID,
+                                              WAGGLE_INVALID,     WAGGLE_INVALID, WAGGLE_NOT_FOUND};
+    static const char *const says[6] = {"kind 7", "2 rows for 1", "99",
+                                        "stride", "no data",      "\"picture\""};
+    for (size_t i = 0; i < WG_COUNT(bad); i++)
+        WG_FAILS_WITH(expected[i], says[i],
+                      wg_points_check(
+                          spec, waggle_points_of(.count = 1, .vectors = &bad[i], .vector_count = 1),
+                          &source, &error));
+    const waggle_vectors twice[2] = {good, good};
+    WG_FAILS_WITH(WAGGLE_INVALID, "twice",
+                  wg_points_check(spec,
+                                  waggle_points_of(.count = 1, .vectors = twice, .vector_count = 2),
+                                  &source, &error));
+    WG_FAILS(WAGGLE_INVALID, wg_points_check(spec, NULL, &source, &error));
+    WG_FAILS_WITH(
+        WAGGLE_INVALID, "1048576",
+        wg_points_check(spec, waggle_points_of(.count = WAGGLE_BATCH_MAX + 1), &source, &error));
+    WG_FAILS(WAGGLE_INVALID,
+             wg_points_check(spec, waggle_points_of(.count = 2, .id_first = UINT64_MAX), &source,
+                             &error));
+    WG_FAILS(WAGGLE_INVALID,
+             wg_points_check(spec, waggle_points_of(.count = 1, .convert = (waggle_convert)9),
+                             &source, &error));
+    wg_free(spec);
+}
