@@ -50,12 +50,12 @@ typedef enum waggle_status {
     WAGGLE_DIMENSION, ///< a vector has another dimension; error->expected and ->actual say which
     WAGGLE_NOT_FOUND, ///< no collection, point, vector name or snapshot of that name
     WAGGLE_EXISTS,    ///< the name is taken
-    WAGGLE_OUT_OF_MEMORY,  ///< the system gave no memory; nothing was changed
-    WAGGLE_BUDGET,         ///< the memory budget is reached; error->expected is the limit in bytes
-    WAGGLE_IO,             ///< the system reported an error of a file
-    WAGGLE_DISK_FULL,      ///< no space; searching and deleting go on
-    WAGGLE_READ_ONLY,      ///< opened read-only, or the log failed and writes are refused
-    WAGGLE_CORRUPT,        ///< stored bytes do not match their checksum, or contradict each other
+    WAGGLE_OUT_OF_MEMORY, ///< no memory. A write that was in the log by then is applied before the next
+    WAGGLE_BUDGET,        ///< the memory budget is reached; error->expected is the limit in bytes
+    WAGGLE_IO,            ///< the system reported an error of a file
+    WAGGLE_DISK_FULL,     ///< no space; searching and deleting go on
+    WAGGLE_READ_ONLY,     ///< opened read-only, or the log failed and writes are refused
+    WAGGLE_CORRUPT,       ///< stored bytes do not match their checksum, or contradict each other
     WAGGLE_FORMAT_VERSION, ///< the files are of a newer format than this library reads
     WAGGLE_LOCKED,         ///< another process holds the database; the message says which
     WAGGLE_NOT_A_DATABASE, ///< the directory exists, is not empty, and is not one of ours
@@ -528,8 +528,8 @@ typedef struct waggle_import waggle_import;
 /// replace older ones of the same id at that moment. One import per collection at a time.
 WAGGLE_API waggle_status waggle_import_open(waggle_collection *collection, waggle_import **import,
                                             waggle_error *error);
-/// Adds a batch, checked as by waggle_upsert(): after an error nothing of this batch was added, and the
-/// import can go on.
+/// Adds a batch, checked as by waggle_upsert(): after an error of its input nothing of it was added, and the
+/// import can go on. Lack of memory or disk ends the import: what waggle_import_durable() counts is kept.
 WAGGLE_API waggle_status waggle_import_add(waggle_import *import, const waggle_points *points,
                                            waggle_error *error);
 /// Points that are durable and visible by now, in the order added.

@@ -24,7 +24,7 @@ typedef struct rig {
     _Atomic uint64_t walks;
     _Atomic uint64_t renames;
     _Atomic bool broken;
-    char why[512]; // of the first that found something
+    char why[768]; // of the first that found something
 } rig;
 
 // Checks run in threads, where cmocka cannot fail a test.
@@ -69,11 +69,27 @@ static waggle_status create(waggle_database *database, const char *name,
         collection, error);
 }
 
-static waggle_status put(waggle_collection *collection, uint64_t first, uint32_t count,
+typedef enum put_how {
+    PUT_UPSERT,
+    PUT_IMPORT,
+} put_how;
+
+static waggle_status import(waggle_collection *collection, const waggle_points *points,
+                            waggle_error *error)
+{
+    waggle_import *import = NULL;
+    waggle_status status = waggle_import_open(collection, &import, error);
+    if (status == WAGGLE_OK) status = waggle_import_add(import, points, error);
+    if (status == WAGGLE_OK) status = waggle_import_commit(import, error);
+    waggle_import_close(import);
+    return status;
+}
+
+static waggle_status put(waggle_collection *collection, put_how how, uint64_t first, uint32_t count,
                          uint64_t stamp, waggle_error *error)
 {
-    float places[CONSTANTS][2];
-    float stamps[CONSTANTS];
+    float places[CONSTANTS][2] = {{0}};
+    float stamps[CONSTANTS] = {0};
     char texts[CONSTANTS][40];
     waggle_text payloads[CONSTANTS];
     waggle_vectors vectors[2] = {
@@ -87,10 +103,14 @@ static waggle_status put(waggle_collection *collection, uint64_t first, uint32_t
             snprintf(texts[i], sizeof texts[i], "{\"stamp\":%llu}", (unsigned long long)stamp);
         payloads[i] = (waggle_text){texts[i], (size_t)size};
     }
-    return waggle_upsert(collection,
-                         waggle_points_of(.count = count, .id_first = first, .vectors = vectors,
-                                          .vector_count = 2, .payloads = payloads),
-                         NULL, error);
+    waggle_points points = {.struct_size = sizeof points,
+                            .count = count,
+                            .id_first = first,
+                            .vectors = vectors,
+                            .vector_count = 2,
+                            .payloads = payloads};
+    if (how == PUT_IMPORT) return import(collection, &points, error);
+    return waggle_upsert(collection, &points, NULL, error);
 }
 
 static uint64_t stamp_of(waggle_text payload)
@@ -158,8 +178,10 @@ static void delete_pair(writer *w, uint64_t pair)
 static void upsert_pair(writer *w, uint64_t pair)
 {
     waggle_error error;
-    waggle_status status = put(w->rig->collection, pair_first(w, pair), 2, w->stamp, &error);
-    if (worked(w->rig, status, "upsert", &error))
+    // One import at a time per collection: the first writer's.
+    put_how how = w->number == 0 && w->operations % 16 == 0 ? PUT_IMPORT : PUT_UPSERT;
+    waggle_status status = put(w->rig->collection, how, pair_first(w, pair), 2, w->stamp, &error);
+    if (worked(w->rig, status, how == PUT_IMPORT ? "import" : "upsert", &error))
         w->pairs[pair] = (pair_state){true, w->stamp, w->stamp};
 }
 
@@ -345,11 +367,18 @@ static void read_run(void *context)
 
 // ---- Care and names ------------------------------------------------------------------------------
 
+static void found(void *context, const char *file, const char *finding)
+{
+    (void)context;
+    print_message("%s: %s\n", file, finding);
+}
+
 static void care_run(void *context)
 {
     rig *r = context;
-    while (running(r)) {
+    for (uint32_t i = 0; running(r); i++) {
         waggle_error error;
+        waggle_verify_report report;
         waggle_statistics statistics = {.struct_size = sizeof statistics};
         waggle_collection_list *list = NULL;
         worked(r, waggle_compact(r->collection, &error), "compact", &error);
@@ -357,6 +386,8 @@ static void care_run(void *context)
         worked(r, waggle_statistics_get(r->database, &statistics, &error), "statistics", &error);
         if (worked(r, waggle_collection_describe(r->collection, &list, &error), "describe", &error))
             waggle_collection_list_destroy(list);
+        if (i % 8 == 0)
+            worked(r, waggle_verify(r->database, found, NULL, &report, &error), "verify", &error);
         wg_sleep_ms(5);
     }
 }
@@ -368,9 +399,11 @@ static void live(rig *r, const char *name, const char *new_name)
     waggle_collection_list *list = NULL;
     uint64_t count = 0;
     if (!worked(r, create(r->database, name, &collection, &error), "create", &error)) return;
-    worked(r, put(collection, 1, CONSTANTS, 3, &error), "upsert into a new one", &error);
+    worked(r, put(collection, PUT_IMPORT, 1, CONSTANTS, 3, &error), "upsert into a new one",
+           &error);
     worked(r, waggle_collection_rename(r->database, name, new_name, &error), "rename", &error);
-    worked(r, put(collection, 8, CONSTANTS, 4, &error), "upsert into a renamed one", &error);
+    worked(r, put(collection, PUT_UPSERT, 8, CONSTANTS, 4, &error), "upsert into a renamed one",
+           &error);
     worked(r, waggle_count(collection, &count, &error), "count", &error);
     holds(r, count == CONSTANTS + 7, "points of a renamed collection", count, CONSTANTS + 7);
     if (worked(r, waggle_collection_list_create(r->database, &list, &error), "list", &error))
@@ -378,7 +411,7 @@ static void live(rig *r, const char *name, const char *new_name)
               waggle_collection_list_count(list), 2);
     waggle_collection_list_destroy(list);
     worked(r, waggle_collection_drop(r->database, new_name, &error), "drop", &error);
-    waggle_status status = put(collection, 1, 2, 5, &error);
+    waggle_status status = put(collection, PUT_UPSERT, 1, 2, 5, &error);
     holds(r, status == WAGGLE_NOT_FOUND, "upsert into a dropped collection", status,
           WAGGLE_NOT_FOUND);
     waggle_collection_close(collection);
@@ -443,12 +476,6 @@ static void threads_run(rig *r, writer *writers, uint32_t milliseconds)
         wg_thread_join(&threads[i]);
 }
 
-static void found(void *context, const char *file, const char *finding)
-{
-    (void)context;
-    print_message("%s: %s\n", file, finding);
-}
-
 static void everything_at_once(const char *path, waggle_durability durability)
 {
     rig r = {0};
@@ -456,7 +483,7 @@ static void everything_at_once(const char *path, waggle_durability durability)
     waggle_verify_report report;
     static writer writers[WRITERS];
     open_rig(&r, path, durability);
-    WG_OK(put(r.collection, CONSTANT_FIRST, CONSTANTS, CONSTANT_STAMP, &error));
+    WG_OK(put(r.collection, PUT_UPSERT, CONSTANT_FIRST, CONSTANTS, CONSTANT_STAMP, &error));
     threads_run(&r, writers, (uint32_t)test_rounds(2000, 60000));
     waggle_statistics statistics = {.struct_size = sizeof statistics};
     WG_OK(waggle_statistics_get(r.database, &statistics, &error));

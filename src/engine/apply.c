@@ -444,12 +444,14 @@ static waggle_status segment_apply(edit *e, const wg_piece *record, uint64_t las
 
 // ---- Front ---------------------------------------------------------------------------------------
 
-static waggle_status publish_dead(edit *e, bool unlink_ids, waggle_error *error)
+static waggle_status publish_dead(edit *e, waggle_error *error)
 {
     wg_rwlock_write(&e->collection->ids);
     bool ok = masks_set(e);
-    if (ok && unlink_ids) delete_unlink(e);
-    if (ok) edit_publish(e);
+    if (ok) {
+        delete_unlink(e);
+        edit_publish(e);
+    }
     wg_rwlock_unlock(&e->collection->ids);
     return ok ? WAGGLE_OK : no_memory(e, error);
 }
@@ -469,7 +471,7 @@ static waggle_status records_apply(edit *e, wg_record_type type, const wg_piece 
         for (uint32_t i = 0; status == WAGGLE_OK && i < count; i++)
             status = delete_record(e, &records[i], error);
         wg_rwlock_unlock(&e->collection->ids);
-        return status == WAGGLE_OK ? publish_dead(e, true, error) : status;
+        return status == WAGGLE_OK ? publish_dead(e, error) : status;
     case WG_RECORD_PAYLOAD:
         wg_rwlock_write(&e->collection->ids);
         for (uint32_t i = 0; status == WAGGLE_OK && i < count; i++)
@@ -479,7 +481,7 @@ static waggle_status records_apply(edit *e, wg_record_type type, const wg_piece 
         return status;
     case WG_RECORD_SEGMENT:
         status = segment_apply(e, &records[0], last, sealed, error);
-        return status == WAGGLE_OK ? publish_dead(e, true, error) : status;
+        return status == WAGGLE_OK ? publish_dead(e, error) : status;
     default:
         return wg_fail(error, WAGGLE_FORMAT_VERSION,
                        "the log has a record of type %d, which this library does not know",

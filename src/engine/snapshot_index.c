@@ -59,8 +59,9 @@ void wg_snapshot_index_sort(wg_snapshot_index *index)
 {
     size_t count = wg_snapshot_file_count(index);
     size_t kept = 0;
+    if (count == 0) return;
     wg_snapshot_file *files = wg_snapshot_file_at(index, 0);
-    if (count > 1) qsort(files, count, sizeof *files, file_compare);
+    qsort(files, count, sizeof *files, file_compare);
     for (size_t i = 0; i < count; i++)
         if (kept == 0 || file_compare(&files[kept - 1], &files[i]) != 0) files[kept++] = files[i];
     index->files.size = kept * sizeof *files;

@@ -333,6 +333,9 @@ static const step steps[] = {
     {STEP_UPSERT,       "upsert replayed", 5, 8,  181},
     {STEP_PAYLOAD,      "overlay",         2, 2,  201},
     {STEP_SEAL,         "seal",            0, 0,  0  },
+    {STEP_SEAL,         "seal again",      0, 0,  0  }, // what the first could not
+    {STEP_REOPEN,       "reopen",          0, 0,  0  },
+    {STEP_READ,         "read",            0, 0,  0  },
     {STEP_COMPACT,      "compact",         0, 0,  0  },
     {STEP_DELETE,       "delete",          8, 11, 0  },
     {STEP_READ,         "read",            0, 0,  0  },
@@ -594,7 +597,7 @@ waggle_status scenario_open(scenario *s, waggle_error *error)
     static wg_clock kept; // outlives the call
     kept = clock;
     wg_internal internal = {
-        .vfs = s->disk, .clock = &kept, .no_threads = true, .log_file_size = 32u << 10};
+        .vfs = s->disk, .clock = &kept, .no_threads = true, .log_file_size = 8u << 10};
     if (s->heap != NULL) internal.memory = &s->heap->heap.source;
     return wg_database_open("db",
                             waggle_open_options(.head_size_max = s->head_size_max, .threads = 1),
