@@ -26,7 +26,6 @@
 #endif
 
 #define IOVEC_BATCH 64u                  // pieces of one system call; far below IOV_MAX everywhere
-#define WRITE_BACK_MIN ((size_t)1 << 20) // bytes of one call
 #define ALLOCATE_STEP ((size_t)1 << 20)
 
 #if defined(IOV_MAX)
@@ -302,19 +301,6 @@ static int fill_iovecs(struct iovec *iovecs, const wg_piece *pieces, size_t coun
     return filled;
 }
 
-// Tells the system to begin writing to the disk, so that a flush at the end of a large file has less to wait for.
-// A hint: an error is met by the flush.
-static void write_back_begin(int fd, uint64_t offset, ssize_t size)
-{
-#if defined(SYNC_FILE_RANGE_WRITE)
-    (void)sync_file_range(fd, (off_t)offset, size, SYNC_FILE_RANGE_WRITE);
-#else
-    (void)fd;
-    (void)offset;
-    (void)size;
-#endif
-}
-
 static waggle_status posix_write(wg_file *base, uint64_t offset, const wg_piece *pieces,
                                  size_t count, waggle_error *error)
 {
@@ -326,7 +312,6 @@ static waggle_status posix_write(wg_file *base, uint64_t offset, const wg_piece 
         int filled = fill_iovecs(iovecs, pieces + piece, count - piece, skip);
         if (filled == 0) return WAGGLE_OK;
         ssize_t written = pwritev(file->fd, iovecs, filled, (off_t)offset);
-        if (written >= (ssize_t)WRITE_BACK_MIN) write_back_begin(file->fd, offset, written);
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) return fail_errno(error, errno, "write", file->path);
         if (written == 0) return fail_errno(error, ENOSPC, "write", file->path);
