@@ -303,11 +303,13 @@ static void report_write(bench_report *report, FILE *file)
     gmtime_r(&now, &utc);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
     wg_cpu_name(machine, sizeof machine);
-    fprintf(file,
-            "{\n  \"name\": \"%s\",\n  \"commit\": \"%s\",\n  \"machine\": \"%s, %u "
-            "processors\",\n  \"date\": \"%s\",\n  \"seed\": %llu,\n",
-            report->name, report->options->commit, machine, wg_cpu_count(), date,
-            (unsigned long long)report->options->seed);
+    fprintf(
+        file,
+        "{\n  \"name\": \"%s\",\n  \"command\": \"bench_%s --rows %llu --pairs %u --seed %llu\",\n  \"commit\": \"%s\",\n  \"machine\": \"%s, %u "
+        "processors\",\n  \"date\": \"%s\",\n  \"seed\": %llu,\n",
+        report->name, report->name, (unsigned long long)report->options->rows,
+        report->options->pairs, (unsigned long long)report->options->seed, report->options->commit,
+        machine, wg_cpu_count(), date, (unsigned long long)report->options->seed);
     fprintf(file, "  \"parameters\": {%.*s},\n", (int)report->parameters.size,
             (const char *)report->parameters.data);
     fprintf(file, "  \"values\": {%.*s},\n", (int)report->values.size,

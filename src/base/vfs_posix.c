@@ -25,7 +25,7 @@
 #include <sys/param.h>
 #endif
 
-#define IOVEC_BATCH 64u                  // pieces of one system call; far below IOV_MAX everywhere
+#define IOVEC_BATCH 64u // pieces of one system call; far below IOV_MAX everywhere
 #define ALLOCATE_STEP ((size_t)1 << 20)
 
 #if defined(IOV_MAX)

@@ -1,6 +1,8 @@
-// Each thread sums its part of the buffer as vectors of 64-bit words. Eight independent sums keep more loads
-// under way than any core can have outstanding, so the memory is what is measured, not the additions. Threads
-// start together behind an atomic gate; the pass takes from its opening until the last one has its sum.
+// Each thread sums its part of the buffer as vectors of 64-bit words, in blocks of eight streams that advance side by
+// side, and asks for the next block while it reads one: as a scan does that scores eight rows at a time. One
+// stream alone reads an eighth slower (24 and 27 GB/s on a Sapphire Rapids core): a core prefetches each
+// stream by itself, and stops at the end of a page. Threads start together behind an atomic gate; the pass takes from its
+// opening until the last one has its sum.
 #include "cli/bandwidth.h"
 
 #include "base/memory.h"
@@ -9,25 +11,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LANES 8u // 64-bit words of a vector
-#define SUMS 8u  // independent sums
-#define STEP (LANES * SUMS)
+#define LANES 8u    // 64-bit words of a vector
+#define STREAMS 8u  // read side by side
+#define STREAM 256u // words of a stream in a block: 2 KiB
+#define STEP (STREAMS * STREAM)
 #define PASSES_MAX 64u
 
 typedef uint64_t words __attribute__((vector_size(LANES * sizeof(uint64_t))));
 
 static inline __attribute__((always_inline)) uint64_t sum_words(const uint64_t *data, size_t count)
 {
-    words sums[SUMS] = {{0}};
+    words sums[STREAMS] = {{0}};
     uint64_t total = 0;
 
-    for (size_t i = 0; i < count; i += STEP) {
-        const words *at = (const words *)(const void *)(data + i);
-        for (size_t j = 0; j < SUMS; j++) {
-            sums[j] += at[j];
+    for (size_t block = 0; block < count; block += STEP) {
+        for (size_t i = 0; i < STREAM; i += LANES) {
+            for (size_t j = 0; j < STREAMS; j++) {
+                const uint64_t *at = data + block + j * STREAM + i;
+                __builtin_prefetch(at + STEP); // may lie past the end: a prefetch never faults
+                sums[j] += *(const words *)(const void *)at;
+            }
         }
     }
-    for (size_t j = 0; j < STEP; j++) {
+    for (size_t j = 0; j < STREAMS * LANES; j++) {
         total += sums[j / LANES][j % LANES];
     }
     return total;

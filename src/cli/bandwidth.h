@@ -22,7 +22,7 @@ waggle_status cli_bandwidth_pass(cli_bandwidth *bandwidth, double *rate, waggle_
 waggle_status cli_bandwidth_measure(cli_bandwidth *bandwidth, uint32_t count, double *rate,
                                     waggle_error *error);
 
-// The sum of count 64-bit words; count is a multiple of 64, data aligned to 64 bytes.
+// The sum of count 64-bit words; count is a multiple of 2,048, data aligned to 64 bytes.
 uint64_t cli_bandwidth_sum(const uint64_t *data, size_t count);
 
 // The q-quantile (0..1) of values, which are sorted by it: the smallest value that at least q of them do not

@@ -4,7 +4,7 @@
 
 WG_TEST(every_word_is_summed)
 {
-    const size_t count = 64 * 100;
+    const size_t count = 2048 * 4;
     uint64_t expected = 0;
     uint64_t *data = wg_pages_alloc(NULL, WG_MEMORY_SCRATCH, count * sizeof(*data));
 
@@ -49,7 +49,7 @@ WG_TEST(a_tiny_buffer_is_rounded_up)
     double rate = 0;
 
     WG_OK(cli_bandwidth_open(&bandwidth, 1, 2, &error));
-    WG_CHECK_U64(bandwidth.size, 1024);
+    WG_CHECK_U64(bandwidth.size, 2 * 2048 * sizeof(uint64_t));
     WG_OK(cli_bandwidth_pass(&bandwidth, &rate, &error));
     cli_bandwidth_close(&bandwidth);
 }

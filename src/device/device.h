@@ -73,7 +73,3 @@ void wg_device_close(wg_device *device);
 waggle_status wg_device_describe(wg_device *device, waggle_device_info *info, waggle_error *error);
 // Checks the job (WG_ASSERT) and runs it.
 waggle_status wg_device_flat_search(wg_device *device, const wg_flat_job *job, waggle_error *error);
-
-// Bytes per second that one pass over data of this size reads, with threads threads: the roofline beside
-// every figure of speed. data: any memory, aligned to 64. threads 0 = one per core. 0 if they cannot start.
-double wg_device_cpu_bandwidth(const void *data, size_t size, uint32_t threads);

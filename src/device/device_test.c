@@ -97,17 +97,3 @@ WG_TEST(the_environment_names_device_and_level)
                   wg_device_open(NULL, 1, &device, &error));
     with_variable("WAGGLE_SIMD", NULL);
 }
-
-WG_TEST(the_bandwidth_probe_measures_something)
-{
-    size_t size = (size_t)8 << 20;
-    void *data = wg_pages_alloc(NULL, WG_MEMORY_SCRATCH, size);
-
-    WG_CHECK(data != NULL);
-    for (uint32_t threads = 0; threads <= 2; threads++) {
-        double rate = wg_device_cpu_bandwidth(data, size, threads);
-        WG_CHECK(rate > 1e7 && rate < 1e14);
-    }
-    WG_CHECK(wg_device_cpu_bandwidth(data, 64, 1) > 0.0);
-    wg_pages_free(NULL, WG_MEMORY_SCRATCH, data, size);
-}

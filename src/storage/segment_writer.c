@@ -5,7 +5,8 @@
 //
 // The SHA-256 of the file is computed along the way for the bytes that are written at the frontier, the
 // end of the prefix that is hashed already; what was written elsewhere is read back at the end. Of a bulk
-// import the frontier covers the vectors, which are nearly all of the file.
+// import the frontier covers the vectors, which are nearly all of the file. A thread can do it behind the writes
+// (segment_digest.c): then the frontier is what it was told to hash.
 #include "base/bytes.h"
 #include "storage/folder.h"
 #include "storage/segment_digest.h"

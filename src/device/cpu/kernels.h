@@ -23,13 +23,8 @@ typedef void (*wg_tile_fn)(const void *rows, size_t row_stride, uint32_t row_cou
                            const void *queries, size_t query_stride, uint32_t query_count,
                            uint32_t dim, float *scores);
 
-// Reads size bytes (a multiple of 64) with the widest loads there are, for the bandwidth probe. Returns
-// something that depends on all of them, so that no compiler leaves a load out.
-typedef uint64_t (*wg_read_fn)(const void *data, size_t size);
-
 typedef struct wg_kernels {
     const char *name; // "avx512"
-    wg_read_fn read;
     // By metric and type; NULL where the table of waggle_metric has none. Cosine's entry is dot's.
     wg_tile_fn tile[WAGGLE_HAMMING + 1][WAGGLE_B1 + 1];
 } wg_kernels;

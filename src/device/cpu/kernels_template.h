@@ -184,26 +184,6 @@ WG_BYTE_TILES(u8, finish_unsigned)
 WG_BYTE_TILES(i8, finish_signed)
 WG_TILE(hamming_b1, vh, vh_zero, vh_add, finish_bits, vb, vb_load, 512, 64)
 
-// ---- Reading -----------------------------------------------------------------------------------
-
-static uint64_t read_all(const void *data, size_t size)
-{
-    const uint8_t *bytes = data;
-    vb acc[4] = {vb_zero(), vb_zero(), vb_zero(), vb_zero()};
-    size_t at = 0;
-
-    for (; at + 256 <= size; at += 256) {
-        WG_UNROLL for (uint32_t i = 0; i < 4; i++)
-        {
-            acc[i] = vb_or(acc[i], vb_load(bytes + at + 64 * i));
-        }
-    }
-    for (; at < size; at += 64) {
-        acc[0] = vb_or(acc[0], vb_load(bytes + at));
-    }
-    return vb_any(vb_or(vb_or(acc[0], acc[1]), vb_or(acc[2], acc[3])));
-}
-
 // ---- The table ---------------------------------------------------------------------------------
 
 #define WG_TILE_ROW(metric)                                                                      \
@@ -214,7 +194,6 @@ static uint64_t read_all(const void *data, size_t size)
 
 const wg_kernels WG_LEVEL = {
     .name = WG_LEVEL_NAME,
-    .read = read_all,
     .tile =
         {
                [WAGGLE_L2] = WG_TILE_ROW(l2),

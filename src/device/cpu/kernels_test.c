@@ -114,19 +114,3 @@ WG_TEST(levels_are_found_by_name)
 }
 
 // The probe reads every byte: a single bit anywhere is seen.
-WG_TEST(reading_sees_every_block)
-{
-    for (uint32_t level = 0; level < WG_SIMD_COUNT; level++) {
-        const wg_kernels *kernels = wg_kernels_get((wg_simd)level, NULL);
-        if (kernels == NULL) continue;
-        memset(rows, 0, sizeof(rows));
-        WG_CHECK(kernels->read(rows, 1088) == 0);
-        for (size_t at = 0; at < 1088; at++) {
-            rows[at] = 4;
-            WG_CHECK(kernels->read(rows, 1088) != 0);
-            rows[at] = 0;
-        }
-        rows[1088] = 4;
-        WG_CHECK(kernels->read(rows, 1088) == 0);
-    }
-}
