@@ -81,14 +81,14 @@ target_link_libraries(shared_cpp PRIVATE waggle::waggle)
 add_executable(static main.c)
 target_link_libraries(static PRIVATE waggle::waggle_static)
 END
-expect "find_package finds waggle" cmake -S "$work/consumer" -B "$work/consumer/build" -DCMAKE_PREFIX_PATH="$tree"
+expect "find_package finds waggle" cmake -G Ninja -S "$work/consumer" -B "$work/consumer/build" -DCMAKE_PREFIX_PATH="$tree"
 expect "find_package's targets link" cmake --build "$work/consumer/build"
 for name in shared shared_cpp static; do
     expect "the consumer $name runs" "$work/consumer/build/$name"
 done
 sed -i 's/waggle 0.1/waggle 9.9/' "$work/consumer/CMakeLists.txt"
 expect "a version that is not there is refused" sh -c \
-    "! cmake -S '$work/consumer' -B '$work/consumer/other' -DCMAKE_PREFIX_PATH='$tree'"
+    "! cmake -G Ninja -S '$work/consumer' -B '$work/consumer/other' -DCMAKE_PREFIX_PATH='$tree'"
 
 # ---- The program of the README, and the examples.
 sed -n '/^```c$/,/^```$/p' "$root/README.md" | sed '/^```/d' >"$work/readme.c"

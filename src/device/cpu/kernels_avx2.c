@@ -177,25 +177,9 @@ typedef struct vb {
 
 typedef __m256i vh; // 4 counts
 
-INLINE vb vb_zero(void)
-{
-    return (vb){_mm256_setzero_si256(), _mm256_setzero_si256()};
-}
-
 INLINE vb vb_load(const uint8_t *p)
 {
     return (vb){_mm256_loadu_si256((const void *)p), _mm256_loadu_si256((const void *)(p + 32))};
-}
-
-INLINE vb vb_or(vb a, vb b)
-{
-    return (vb){_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)};
-}
-
-INLINE uint64_t vb_any(vb a)
-{
-    __m256i all = _mm256_or_si256(a.low, a.high);
-    return _mm256_testz_si256(all, all) == 0;
 }
 
 INLINE vh vh_zero(void)

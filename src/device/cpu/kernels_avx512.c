@@ -161,24 +161,9 @@ INLINE uint32_t va_sum(va v)
 typedef __m512i vb;
 typedef __m512i vh; // 8 counts
 
-INLINE vb vb_zero(void)
-{
-    return _mm512_setzero_si512();
-}
-
 INLINE vb vb_load(const uint8_t *p)
 {
     return _mm512_loadu_si512(p);
-}
-
-INLINE vb vb_or(vb a, vb b)
-{
-    return _mm512_or_si512(a, b);
-}
-
-INLINE uint64_t vb_any(vb a)
-{
-    return _mm512_test_epi8_mask(a, a);
 }
 
 INLINE vh vh_zero(void)

@@ -176,24 +176,9 @@ typedef struct vb {
 
 typedef uint32x4_t vh; // 4 counts
 
-INLINE vb vb_zero(void)
-{
-    return (vb){vdupq_n_u8(0), vdupq_n_u8(0), vdupq_n_u8(0), vdupq_n_u8(0)};
-}
-
 INLINE vb vb_load(const uint8_t *p)
 {
     return (vb){vld1q_u8(p), vld1q_u8(p + 16), vld1q_u8(p + 32), vld1q_u8(p + 48)};
-}
-
-INLINE vb vb_or(vb x, vb y)
-{
-    return (vb){vorrq_u8(x.a, y.a), vorrq_u8(x.b, y.b), vorrq_u8(x.c, y.c), vorrq_u8(x.d, y.d)};
-}
-
-INLINE uint64_t vb_any(vb x)
-{
-    return vmaxvq_u8(vorrq_u8(vorrq_u8(x.a, x.b), vorrq_u8(x.c, x.d)));
 }
 
 INLINE vh vh_zero(void)

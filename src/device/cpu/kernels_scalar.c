@@ -207,30 +207,11 @@ typedef struct vb {
 
 typedef uint32_t vh;
 
-INLINE vb vb_zero(void)
-{
-    return (vb){{0}};
-}
-
 INLINE vb vb_load(const uint8_t *p)
 {
     vb v;
     memcpy(&v, p, sizeof(v));
     return v;
-}
-
-INLINE vb vb_or(vb a, vb b)
-{
-    for (size_t i = 0; i < 8; i++) {
-        a.word[i] |= b.word[i];
-    }
-    return a;
-}
-
-INLINE uint64_t vb_any(vb a)
-{
-    return a.word[0] | a.word[1] | a.word[2] | a.word[3] | a.word[4] | a.word[5] | a.word[6] |
-           a.word[7];
 }
 
 INLINE vh vh_zero(void)

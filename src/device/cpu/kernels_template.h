@@ -6,7 +6,7 @@
 //        vf_sum (the tree), vf_peak (the largest lane)
 //   vi   32 int16: vi_zero, vi_u8, vi_i8 (load and widen 32 components), vi_sub, vi_abs, vi_max, vi_peak
 //   va   32-bit sums: va_zero, va_madd(acc, a, b) = acc + a * b, va_sum modulo 2^32
-//   vb   64 bytes as they are: vb_zero, vb_load, vb_or, vb_any (a word that is 0 only if all bytes are)
+//   vb   64 bytes as they are: vb_load
 //   vh   counts of bits: vh_zero, vh_add(acc, a, b) = acc + bits of a ^ b, vh_sum
 //
 //   WG_LEVEL                the name of the table; WG_LEVEL_NAME the level as users write it
