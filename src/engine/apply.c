@@ -168,7 +168,6 @@ static bool masks_set(edit *e)
         ok = view < e->next->sealed_count
                  ? mask_set(e, &e->next->sealed[view].dead, 0, set, set_count)
                  : head_set(e, view - e->next->sealed_count, set, set_count);
-        if (view < e->next->sealed_count) e->collection->sides_dirty = e->version;
     }
     // The active head's masks must reach over its new rows, dead ones or not.
     ok = ok && head_set(e, e->next->head_count - 1, NULL, 0) && lacking_set(e);
@@ -360,7 +359,6 @@ static void payload_publish(edit *e)
     for (size_t i = 0; i < count; i++) {
         if (list[i].overlaid != NULL) {
             wg_sealed_overlay_set(e->next->sealed[list[i].place.view].sealed, list[i].overlaid);
-            e->collection->sides_dirty = e->version;
         } else {
             wg_head_view *view = &e->next->heads[list[i].place.view - e->next->sealed_count];
             wg_head_point_set(view->head, list[i].place.row, list[i].point);

@@ -267,9 +267,11 @@ static void round_and_report(waggle_database *database)
 {
     waggle_error error = {0};
     waggle_status status = wg_care_round(database, &error);
-    if (status != WAGGLE_OK)
-        wg_log_line(&database->logger, WAGGLE_LOG_ERROR, "event=care_failed status=%s",
-                    waggle_status_name(status));
+    if (status != WAGGLE_OK) {
+        char quoted[sizeof error.message + 16];
+        wg_log_line(&database->logger, WAGGLE_LOG_ERROR, "event=care_failed status=%s error=%s",
+                    waggle_status_name(status), wg_log_quote(quoted, sizeof quoted, error.message));
+    }
     wg_mutex_lock(&database->wake_lock);
     database->care_failed = status != WAGGLE_OK;
     wg_cond_broadcast(&database->relieved);

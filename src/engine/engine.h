@@ -63,12 +63,10 @@ struct waggle_collection {
     wg_state *current;    // guarded by current_lock; replaced under write
     uint64_t applied;     // the manifest's: everything up to here is in files. Under write
     uint64_t dirty_since; // first record that is not in files, 0 = none. Under write
-    uint64_t sides_dirty; // deletes or overlays of sealed rows changed since applied. Under write
     // The last durable record not applied for lack of memory, 0 = none. Changed under write; writers look at it first
     // without (relaxed: a writer that does not see it yet is refused when its batch is applied).
     _Atomic uint64_t behind;
     _Atomic size_t head_bytes; // of all heads
-    _Atomic uint32_t freezes;  // heads waiting to be sealed
     _Atomic bool importing;
 };
 

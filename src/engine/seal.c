@@ -54,7 +54,6 @@ static waggle_status freeze(seal_job *job, waggle_error *error)
         job->frozen = wg_state_acquire(collection);
         job->heads = job->frozen->head_count - 1;
         job->sequence = job->frozen->sequence;
-        atomic_store(&collection->freezes, job->heads);
     }
     wg_mutex_unlock(&collection->write);
     return status;
@@ -237,7 +236,6 @@ static waggle_status install(seal_job *job, waggle_error *error)
     }
     if (status == WAGGLE_OK) {
         wg_state_publish(collection, next);
-        atomic_store(&collection->freezes, 0);
     } else {
         wg_mask_release(mask);
     }
