@@ -22,8 +22,9 @@
 #define MARK_MASK ((uint64_t)0xFFF << 52)
 
 #define PAGES_ALIGNMENT 64u
-#define PAGES_SLACK 80u                  // of a small block: 64 to align, 16 for the way back
-#define PAGES_MAP_FROM ((size_t)1 << 20) // below, a mapping would waste up to a page of many
+#define PAGES_SLACK 80u                      // of a small block: 64 to align, 16 for the way back
+#define PAGES_MAP_FROM ((size_t)1 << 20)     // below, a mapping would waste up to a page of many
+#define RESERVE_MAP_FROM ((size_t)128 << 10) // as malloc does
 #define HUGE_PAGE ((size_t)2 << 20)
 #define HUGE_PAGE_FROM ((size_t)4 << 20)    // from here at least half of a block lies in huge pages
 #define ARENA_BLOCK_GROWN ((size_t)1 << 20) // blocks stop doubling here
@@ -221,6 +222,13 @@ static void *pages_from_source(wg_heap *heap, size_t size)
     return memory;
 }
 
+static void pages_to_source(wg_heap *heap, uint8_t *memory, size_t size)
+{
+    void *raw;
+    memcpy(&raw, memory - sizeof(raw), sizeof(raw));
+    source_release(heap, raw, size + PAGES_SLACK);
+}
+
 static size_t mapped_size(size_t size)
 {
     return (size_t)wg_round_up(size, size >= HUGE_PAGE_FROM ? HUGE_PAGE : 4096);
@@ -232,20 +240,34 @@ static void *map_anonymous(size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-// Maps one huge page too much and gives back what lies before and behind the aligned part.
-static void *map_huge(size_t size)
+static void unmap(void *memory, size_t size)
 {
+    int result = munmap(memory, size);
+    WG_ASSERT(result == 0);
+}
+
+// Large mappings are aligned for huge pages: one too much is mapped, and what lies before and behind given back.
+static void *map_pages(size_t size)
+{
+    if (size < HUGE_PAGE_FROM) return map_anonymous(size);
     uint8_t *raw = map_anonymous(size + HUGE_PAGE);
     if (raw == NULL) return NULL;
     uintptr_t start = (uintptr_t)raw;
     size_t before = (size_t)(wg_round_up(start, HUGE_PAGE) - start);
     size_t behind = HUGE_PAGE - before;
-    if (before > 0) munmap(raw, before);
-    if (behind > 0) munmap(raw + before + size, behind);
-#if defined(MADV_HUGEPAGE)
-    (void)madvise(raw + before, size, MADV_HUGEPAGE); // advice: without it all works, slower
-#endif
+    if (before > 0) unmap(raw, before);
+    if (behind > 0) unmap(raw + before + size, behind);
     return raw + before;
+}
+
+static void advise_huge(uint8_t *memory, size_t size)
+{
+#if defined(MADV_HUGEPAGE)
+    (void)madvise(memory, size, MADV_HUGEPAGE); // advice: without it all works, slower
+#else
+    (void)memory;
+    (void)size;
+#endif
 }
 
 // A replaced source cannot serve a mapping, but it may refuse it: tests fail this allocation too.
@@ -262,10 +284,12 @@ static void *pages_from_system(wg_heap *heap, size_t size)
 {
     if (!source_admits(heap)) return NULL;
     size_t mapped = mapped_size(size);
-    return size >= HUGE_PAGE_FROM ? map_huge(mapped) : map_anonymous(mapped);
+    uint8_t *memory = map_pages(mapped);
+    if (memory != NULL && mapped >= HUGE_PAGE_FROM) advise_huge(memory, mapped);
+    return memory;
 }
 
-// What a block of pages counts as.
+// What a block of pages counts as when all of it is in use.
 static size_t pages_footprint(size_t size)
 {
     return size < PAGES_MAP_FROM ? size + PAGES_SLACK : mapped_size(size);
@@ -287,14 +311,66 @@ void wg_pages_free(wg_heap *heap, wg_purpose purpose, void *memory, size_t size)
     if (memory == NULL) return;
     if (heap == NULL) heap = &process_heap;
     count_remove(heap, purpose, pages_footprint(size));
-    if (size >= PAGES_MAP_FROM) {
-        int result = munmap(memory, mapped_size(size));
-        WG_ASSERT(result == 0);
-        return;
-    }
-    void *raw;
-    memcpy(&raw, (uint8_t *)memory - sizeof(raw), sizeof(raw));
-    source_release(heap, raw, size + PAGES_SLACK);
+    if (size >= PAGES_MAP_FROM)
+        unmap(memory, mapped_size(size));
+    else
+        pages_to_source(heap, memory, size);
+}
+
+static bool reserve_maps(size_t size)
+{
+    return size >= RESERVE_MAP_FROM;
+}
+
+static size_t reserve_footprint(size_t size, size_t used)
+{
+    WG_ASSERT(used <= size);
+    return reserve_maps(size) ? (size_t)wg_round_up(used, 4096) : size + PAGES_SLACK;
+}
+
+void *wg_pages_reserve(wg_heap *heap, wg_purpose purpose, size_t size)
+{
+    WG_ASSERT((unsigned)purpose < WG_MEMORY_PURPOSES);
+    if (heap == NULL) heap = &process_heap;
+    if (size > SIZE_MAX_BLOCK) return NULL;
+    void *memory = NULL;
+    if (!reserve_maps(size))
+        memory = pages_from_source(heap, size);
+    else if (source_admits(heap))
+        memory = map_pages((size_t)wg_round_up(size, 4096));
+    if (memory != NULL) count_add(heap, purpose, reserve_footprint(size, 0));
+    return memory;
+}
+
+// A huge page is occupied from its first byte on: only those that are in use altogether are advised. What was touched
+// before, the system moves into a huge page in its own time.
+static void advise_used(uint8_t *memory, size_t size, size_t before, size_t used)
+{
+    size_t from = before / HUGE_PAGE * HUGE_PAGE;
+    size_t to = used / HUGE_PAGE * HUGE_PAGE;
+    if (size >= HUGE_PAGE_FROM && from < to) advise_huge(memory + from, to - from);
+}
+
+void wg_pages_use(wg_heap *heap, wg_purpose purpose, void *memory, size_t size, size_t used_before,
+                  size_t used)
+{
+    if (heap == NULL) heap = &process_heap;
+    size_t before = reserve_footprint(size, used_before);
+    size_t after = reserve_footprint(size, used);
+    WG_ASSERT(before <= after);
+    if (before < after) count_add(heap, purpose, after - before);
+    advise_used(memory, size, used_before, used);
+}
+
+void wg_pages_release(wg_heap *heap, wg_purpose purpose, void *memory, size_t size, size_t used)
+{
+    if (memory == NULL) return;
+    if (heap == NULL) heap = &process_heap;
+    count_remove(heap, purpose, reserve_footprint(size, used));
+    if (reserve_maps(size))
+        unmap(memory, (size_t)wg_round_up(size, 4096));
+    else
+        pages_to_source(heap, memory, size);
 }
 
 // ---- Arenas -------------------------------------------------------------------------------------
@@ -311,7 +387,7 @@ _Static_assert(sizeof(struct wg_arena_block) % 16 == 0, "the bytes of a block ar
 void wg_arena_init(wg_arena *arena, wg_heap *heap, wg_purpose purpose, size_t block_size)
 {
     WG_ASSERT(block_size > 0);
-    *arena = (wg_arena){.heap = heap, .purpose = purpose, .block_size = block_size};
+    *arena = (wg_arena){.heap = heap, .purpose = purpose, .block_size = block_size, .growth = 1};
 }
 
 // The place in a block for size bytes, or NULL if it is full.
@@ -327,18 +403,15 @@ static void *block_take(struct wg_arena_block *block, size_t size, size_t alignm
 
 static struct wg_arena_block *block_add(wg_arena *arena, size_t needed)
 {
-    size_t size = arena->block_size;
-    if (arena->blocks != NULL) {
-        size_t doubled = WG_MIN(arena->blocks->size * 2, ARENA_BLOCK_GROWN);
-        size = WG_MAX(size, doubled);
-    }
-    size = WG_MAX(size, needed);
+    size_t share = WG_MIN(arena->size / arena->growth, ARENA_BLOCK_GROWN);
+    size_t size = WG_MAX(WG_MAX(arena->block_size, share), needed);
     size_t total;
     if (!wg_size_add(size, sizeof(struct wg_arena_block), &total)) return NULL;
     struct wg_arena_block *block = wg_alloc(arena->heap, arena->purpose, total);
     if (block == NULL) return NULL;
     *block = (struct wg_arena_block){.next = arena->blocks, .size = size};
     arena->blocks = block;
+    arena->size += size;
     return block;
 }
 
@@ -377,12 +450,14 @@ void wg_arena_reset(wg_arena *arena)
     free_blocks(arena->blocks->next);
     arena->blocks->next = NULL;
     arena->blocks->used = 0;
+    arena->size = arena->blocks->size;
 }
 
 void wg_arena_finish(wg_arena *arena)
 {
     free_blocks(arena->blocks);
     arena->blocks = NULL;
+    arena->size = 0;
 }
 
 // ---- Buffers ------------------------------------------------------------------------------------

@@ -51,11 +51,21 @@ size_t wg_alloc_size(const void *memory); // as asked for
 void *wg_pages_alloc(wg_heap *heap, wg_purpose purpose, size_t size);
 void wg_pages_free(wg_heap *heap, wg_purpose purpose, void *memory, size_t size);
 
+// Pages that fill from the front: size bytes of zeros, of which only the first `used` may be touched, and count. The
+// rest of a large block is addresses without memory, so a column can be as long as it will ever be from the start.
+void *wg_pages_reserve(wg_heap *heap, wg_purpose purpose, size_t size);
+void wg_pages_use(wg_heap *heap, wg_purpose purpose, void *memory, size_t size, size_t used_before,
+                  size_t used);
+void wg_pages_release(wg_heap *heap, wg_purpose purpose, void *memory, size_t size, size_t used);
+
 // A region of scratch that is freed as a whole. Blocks grow geometrically from block_size.
 typedef struct wg_arena {
     wg_heap *heap;
     wg_purpose purpose;
     size_t block_size;
+    size_t size; // of all blocks
+    uint32_t
+        growth; // a new block has 1/growth of size: 1 = they double; larger = less is left unused
     struct wg_arena_block *blocks; // newest first
 } wg_arena;
 

@@ -124,6 +124,46 @@ WG_TEST(pages_are_aligned_zeroed_counted_and_given_back)
     WG_CHECK_U64(failing.live, 0);
 }
 
+WG_TEST(reserved_pages_count_what_is_in_use)
+{
+    static const size_t sizes[] = {0, 1, 4096, (128 << 10) - 1, 128 << 10, (6 << 20) + 1, 64 << 20};
+    test_heap failing;
+    test_heap_init(&failing);
+    wg_heap plain;
+    wg_heap_init(&plain, 0);
+    wg_heap *heaps[] = {&plain, &failing.heap};
+    for (size_t i = 0; i < WG_COUNT(sizes) * WG_COUNT(heaps); i++) {
+        wg_heap *heap = heaps[i % WG_COUNT(heaps)];
+        size_t size = sizes[i / WG_COUNT(heaps)];
+        bool mapped = size >= 128 << 10; // smaller ones count altogether from the start
+        uint8_t *memory = wg_pages_reserve(heap, WG_MEMORY_ROWS, size);
+        WG_CHECK(memory != NULL);
+        WG_CHECK_U64((uintptr_t)memory % (size >= 4 << 20 ? 2 << 20 : 64), 0);
+        if (mapped) WG_CHECK_U64(heap->used[WG_MEMORY_ROWS], 0);
+        size_t used = 0;
+        for (size_t next = 1; used < size; next = used * 3 + 1000) {
+            next = WG_MIN(next, size);
+            wg_pages_use(heap, WG_MEMORY_ROWS, memory, size, used, next);
+            for (size_t at = used; at < next; at += 511)
+                WG_CHECK_U64(memory[at], 0);
+            memset(memory + used, 0xFF, next - used);
+            used = next;
+            WG_CHECK(heap->used[WG_MEMORY_ROWS] >= used);
+            if (mapped) WG_CHECK(heap->used[WG_MEMORY_ROWS] < used + 4096);
+        }
+        wg_pages_release(heap, WG_MEMORY_ROWS, memory, size, used);
+        WG_CHECK_U64(wg_heap_used(heap), 0);
+    }
+    wg_pages_release(&plain, WG_MEMORY_ROWS, NULL, 100, 50);
+    WG_CHECK_U64(failing.live, 0);
+    WG_CHECK(wg_pages_reserve(NULL, WG_MEMORY_ROWS, SIZE_MAX) == NULL);
+    failing.fail_at = failing.calls + 1;
+    failing.persistent = true;
+    WG_CHECK(wg_pages_reserve(&failing.heap, WG_MEMORY_ROWS, 100) == NULL);
+    WG_CHECK(wg_pages_reserve(&failing.heap, WG_MEMORY_ROWS, 8 << 20) == NULL);
+    WG_CHECK_U64(wg_heap_used(&failing.heap), 0);
+}
+
 WG_TEST(the_budget_admits_up_to_its_limit_and_names_it)
 {
     waggle_error error = {0};

@@ -4,6 +4,7 @@
 
 #define FIRST_CHUNK_SLOTS 4u  // a tiny collection needs no more
 #define SMALL_CHUNK_SLOTS 64u // below, the chunk is replaced by one of twice the size
+#define ARENA_GROWTH 8u       // an eighth of what points take may be unused
 
 void wg_point_id(const wg_point *point, waggle_id *id)
 {
@@ -21,17 +22,28 @@ int wg_point_compare(const wg_point *a, const wg_point *b)
 
 // ---- Chunks --------------------------------------------------------------------------------------
 
+// The arrays of a chunk have slot_size bytes for each of its slots.
+static void column_release(const wg_head *head, const wg_chunk *chunk, void *memory,
+                           size_t slot_size)
+{
+    wg_pages_release(head->heap, WG_MEMORY_ROWS, memory, chunk->capacity * slot_size,
+                     chunk->used * slot_size);
+}
+
 static void chunk_destroy(const wg_head *head, wg_chunk *chunk)
 {
     if (chunk == NULL) return;
     for (uint32_t i = 0; i < head->spec->count; i++) {
-        size_t size = chunk->capacity * head->spec->fields[i].stride;
-        if (chunk->columns[i].rows != NULL)
-            wg_pages_free(head->heap, WG_MEMORY_ROWS, chunk->columns[i].rows, size);
-        wg_free(chunk->columns[i].norms);
+        column_release(head, chunk, chunk->columns[i].rows, head->spec->fields[i].stride);
+        column_release(head, chunk, chunk->columns[i].norms, sizeof(float));
     }
-    wg_free((void *)(uintptr_t)chunk->points);
+    column_release(head, chunk, (void *)(uintptr_t)chunk->points, sizeof chunk->points[0]);
     wg_free(chunk);
+}
+
+static void *column_reserve(const wg_head *head, uint32_t capacity, size_t slot_size)
+{
+    return wg_pages_reserve(head->heap, WG_MEMORY_ROWS, capacity * slot_size);
 }
 
 static wg_chunk *chunk_create(const wg_head *head, uint32_t first, uint32_t capacity)
@@ -42,16 +54,14 @@ static wg_chunk *chunk_create(const wg_head *head, uint32_t first, uint32_t capa
     if (chunk == NULL) return NULL;
     chunk->first = first;
     chunk->capacity = capacity;
-    chunk->points = wg_alloc_zeroed(head->heap, WG_MEMORY_ROWS, capacity * sizeof chunk->points[0]);
+    chunk->points = column_reserve(head, capacity, sizeof chunk->points[0]);
     bool ok = chunk->points != NULL;
     for (uint32_t i = 0; ok && i < spec->count; i++) {
         const wg_vector_field *field = &spec->fields[i];
-        chunk->columns[i].rows =
-            wg_pages_alloc(head->heap, WG_MEMORY_ROWS, capacity * field->stride);
+        chunk->columns[i].rows = column_reserve(head, capacity, field->stride);
         ok = chunk->columns[i].rows != NULL;
         if (ok && field->keeps_norm) {
-            chunk->columns[i].norms =
-                wg_alloc_zeroed(head->heap, WG_MEMORY_ROWS, capacity * sizeof(float));
+            chunk->columns[i].norms = column_reserve(head, capacity, sizeof(float));
             ok = chunk->columns[i].norms != NULL;
         }
     }
@@ -60,18 +70,37 @@ static wg_chunk *chunk_create(const wg_head *head, uint32_t first, uint32_t capa
     return NULL;
 }
 
+static void column_use(const wg_head *head, const wg_chunk *chunk, uint32_t used, void *memory,
+                       size_t slot_size)
+{
+    if (memory == NULL) return;
+    wg_pages_use(head->heap, WG_MEMORY_ROWS, memory, chunk->capacity * slot_size,
+                 chunk->used * slot_size, used * slot_size);
+}
+
+// The first `used` slots of a chunk take memory from now on.
+static void chunk_use(const wg_head *head, wg_chunk *chunk, uint32_t used)
+{
+    for (uint32_t i = 0; i < head->spec->count; i++) {
+        column_use(head, chunk, used, chunk->columns[i].rows, head->spec->fields[i].stride);
+        column_use(head, chunk, used, chunk->columns[i].norms, sizeof(float));
+    }
+    column_use(head, chunk, used, (void *)(uintptr_t)chunk->points, sizeof chunk->points[0]);
+    chunk->used = used;
+}
+
 static void chunk_copy(const wg_head *head, wg_chunk *target, const wg_chunk *source)
 {
-    for (uint32_t i = 0; i < source->capacity; i++)
+    chunk_use(head, target, source->used);
+    for (uint32_t i = 0; i < source->used; i++)
         atomic_store_explicit(&target->points[i],
                               atomic_load_explicit(&source->points[i], memory_order_relaxed),
                               memory_order_relaxed); // published with the list of chunks
     for (uint32_t i = 0; i < head->spec->count; i++) {
         const wg_chunk_column *from = &source->columns[i];
-        memcpy(target->columns[i].rows, from->rows,
-               source->capacity * head->spec->fields[i].stride);
+        memcpy(target->columns[i].rows, from->rows, source->used * head->spec->fields[i].stride);
         if (from->norms != NULL)
-            memcpy(target->columns[i].norms, from->norms, source->capacity * sizeof(float));
+            memcpy(target->columns[i].norms, from->norms, source->used * sizeof(float));
     }
 }
 
@@ -126,8 +155,20 @@ static bool chunks_grow(wg_head *head)
         return false;
     }
     head->capacity = chunk->first + chunk->capacity;
-    head->bytes += capacity * (head->spec->row_size + sizeof(void *) + sizeof(float));
     return true;
+}
+
+// Takes memory for slots below end.
+static void slots_use(wg_head *head, uint32_t end)
+{
+    size_t slot_size = head->spec->row_size + sizeof(wg_point *) + sizeof(float);
+    while (head->ready < end) {
+        wg_chunk *chunk = wg_chunk_of(head->chunks, head->ready);
+        uint32_t to = WG_MIN(end, chunk->first + chunk->capacity);
+        chunk_use(head, chunk, to - chunk->first);
+        head->bytes += (to - head->ready) * slot_size;
+        head->ready = to;
+    }
 }
 
 wg_chunk *wg_chunk_of(const wg_chunks *chunks, uint32_t slot)
@@ -155,6 +196,7 @@ wg_head *wg_head_create(wg_heap *heap, const wg_spec *spec)
     head->spec = spec;
     wg_id_table_init(&head->ids, heap);
     wg_arena_init(&head->arena, heap, WG_MEMORY_PAYLOAD, 512);
+    head->arena.growth = ARENA_GROWTH;
     return head;
 }
 
@@ -201,6 +243,7 @@ waggle_status wg_head_reserve(wg_head *head, uint32_t more, waggle_error *error)
             return wg_fail_memory(error, head->spec->row_size * more, "rows of the head");
     if (!wg_id_table_reserve(&head->ids, more, id_of, head))
         return wg_fail_memory(error, more * sizeof(uint32_t), "the id table");
+    slots_use(head, head->slots + more);
     return WAGGLE_OK;
 }
 

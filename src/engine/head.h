@@ -40,9 +40,10 @@ typedef struct wg_chunk_column {
 } wg_chunk_column;
 
 typedef struct wg_chunk {
-    struct wg_chunk *retired; // list of replaced chunks, kept for readers of older states
-    uint32_t first;           // slot; a multiple of 64
-    uint32_t capacity;
+    struct wg_chunk *retired;        // list of replaced chunks, kept for readers of older states
+    uint32_t first;                  // slot; a multiple of 64
+    uint32_t capacity;               // slots there are addresses for
+    uint32_t used;                   // slots whose memory counts, and may be touched
     const wg_point *_Atomic *points; // replaced with release by payload changes, read with acquire
     wg_chunk_column columns[];
 } wg_chunk;
@@ -63,6 +64,7 @@ typedef struct wg_head {
     wg_chunks *retired_lists;
     uint32_t slots;    // in use
     uint32_t capacity; // of all chunks
+    uint32_t ready;    // slots whose memory counts: at least `slots`
     uint16_t lacking;  // bit i: some row lacks vector i
     wg_id_table ids;
     wg_arena arena;     // points
