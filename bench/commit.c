@@ -1,8 +1,8 @@
 // 64 clients, each upserting one 768-dimensional point after the other, durably; beside a bare group commit: 64 threads,
 // of which one at a time appends what all of them wait for to a file that was allocated before, and syncs it.
 //
-// Both find their log as it is once a database has run for a while: its files are allocated. For that, 300 MB are
-// upserted, and sealed, before the clock starts.
+// Twice, and both sides find the same: first a log as it is once a database has run for a while, its files allocated
+// (300 MB are upserted, and sealed, before the clock starts); then a fresh database, beside a file that grows.
 //
 // --rows is the number of points of a run, over all clients.
 #include "base/thread.h"
@@ -137,18 +137,24 @@ static double clients_run(run *r, const char *name, void (*client_run)(void *con
     return bench_seconds() - begin;
 }
 
-static double bare_run(const bench_options *options, run *r)
+static void allocate(int fd, const char *path)
+{
+    char *zeros = calloc(1, LOG_STEP);
+    if (zeros == NULL) bench_fail("memory for zeros");
+    for (uint64_t at = 0; at < LOG_SIZE; at += LOG_STEP)
+        if (pwrite(fd, zeros, LOG_STEP, (off_t)at) != (ssize_t)LOG_STEP) bench_fail(path);
+    free(zeros);
+    if (fsync(fd) != 0) bench_fail(path);
+}
+
+static double bare_run(const bench_options *options, run *r, bool fresh)
 {
     char *folder = bench_folder(options, "bare");
     char path[4096];
     snprintf(path, sizeof path, "%s/log", folder);
     r->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    char *zeros = calloc(1, LOG_STEP);
-    if (r->fd < 0 || zeros == NULL) bench_fail(path);
-    for (uint64_t at = 0; at < LOG_SIZE; at += LOG_STEP)
-        if (pwrite(r->fd, zeros, LOG_STEP, (off_t)at) != (ssize_t)LOG_STEP) bench_fail(path);
-    free(zeros);
-    if (fsync(r->fd) != 0) bench_fail(path);
+    if (r->fd < 0) bench_fail(path);
+    if (!fresh) allocate(r->fd, path);
     r->offset = 0;
     r->group = 1;
     r->done = 0;
@@ -178,13 +184,13 @@ static void warm_up(waggle_collection *collection, const bench_options *options)
     free(rows);
 }
 
-static double ours_run(const bench_options *options, run *r)
+static double ours_run(const bench_options *options, run *r, bool fresh)
 {
     waggle_error error;
     waggle_database *database = NULL;
     char *folder = bench_folder(options, "ours");
     bench_open(folder, WAGGLE_SYNC, DIM, &database, &r->collection);
-    warm_up(r->collection, options);
+    if (!fresh) warm_up(r->collection, options);
     bench_settle(folder);
     uint64_t syncs = syncs_now(database);
     double seconds = clients_run(r, "client", ours_client);
@@ -204,56 +210,84 @@ static int by_value(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-static void latency_report(bench_report *report, const char *who, double *latency, uint64_t count)
+// One of the two comparisons.
+typedef struct setting {
+    const char *name; // of the keys
+    const char *figure;
+    bool fresh;
+} setting;
+
+static void clients_begin(run *r, uint64_t each, double *latency)
+{
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        r->clients[i] =
+            (client){.run = r, .first = i * each, .count = each, .latency = latency + i * each};
+}
+
+static void value(bench_report *report, const setting *s, const char *key, double figure)
+{
+    char full[96];
+    snprintf(full, sizeof full, "%s_%s", s->name, key);
+    bench_value(report, full, figure);
+}
+
+static void latencies(bench_report *report, const setting *s, const char *who, double *latency,
+                      uint64_t count)
 {
     char key[64];
     qsort(latency, count, sizeof *latency, by_value);
     snprintf(key, sizeof key, "%s_p50_ms", who);
-    bench_value(report, key, latency[count / 2] * 1e3);
+    value(report, s, key, latency[count / 2] * 1e3);
     snprintf(key, sizeof key, "%s_p99_ms", who);
-    bench_value(report, key, latency[count - 1 - count / 100] * 1e3);
+    value(report, s, key, latency[count - 1 - count / 100] * 1e3);
+}
+
+static void compare(const bench_options *options, bench_report *report, run *r, const setting *s)
+{
+    double *latency = malloc(options->rows * sizeof *latency);
+    double *bare_latency = malloc(options->rows * sizeof *bare_latency);
+    if (latency == NULL || bare_latency == NULL) bench_fail("memory for latencies");
+    double ratio[BENCH_PAIRS_MAX], ours[BENCH_PAIRS_MAX], bare[BENCH_PAIRS_MAX];
+    double rows = (double)options->rows;
+    for (uint32_t pair = 0; pair < options->pairs; pair++) {
+        clients_begin(r, options->rows / CLIENTS, latency);
+        ours[pair] = ours_run(options, r, s->fresh);
+        clients_begin(r, options->rows / CLIENTS, bare_latency);
+        bare[pair] = bare_run(options, r, s->fresh);
+        ratio[pair] = bare[pair] / ours[pair];
+        bench_note("%s %u: ours %.0f/s, bare %.0f/s, ratio %.3f", s->name, pair + 1,
+                   rows / ours[pair], rows / bare[pair], ratio[pair]);
+    }
+    bench_figure(report, s->figure, "of bare", bench_median(ratio, options->pairs), 0.5, true,
+                 ratio, options->pairs);
+    value(report, s, "upserts_per_s", rows / bench_median(ours, options->pairs));
+    value(report, s, "bare_per_s", rows / bench_median(bare, options->pairs));
+    latencies(report, s, "upsert", latency, options->rows);
+    latencies(report, s, "bare", bare_latency, options->rows);
+    free(latency);
+    free(bare_latency);
 }
 
 int main(int count, char **arguments)
 {
+    static const setting settings[] = {
+        {"allocated", "64 clients of single durable upserts, of a bare group commit",           false},
+        {"fresh",     "the same on a fresh database, of a bare group commit to a growing file", true }
+    };
     static run r;
     bench_options options;
     bench_options_read(count, arguments, 64000, &options);
     options.rows = (options.rows + CLIENTS - 1) / CLIENTS * CLIENTS;
-    uint64_t each = options.rows / CLIENTS;
     float *vectors = bench_vectors(CLIENTS, DIM, options.seed);
-    double *latency = malloc(options.rows * sizeof *latency);
-    double *bare_latency = malloc(options.rows * sizeof *bare_latency);
-    if (latency == NULL || bare_latency == NULL) bench_fail("memory for latencies");
-    double ratio[BENCH_PAIRS_MAX], ours[BENCH_PAIRS_MAX], bare[BENCH_PAIRS_MAX];
     r.vectors = vectors;
     wg_mutex_init(&r.mutex);
     wg_cond_init(&r.turn[0]);
     wg_cond_init(&r.turn[1]);
-    for (uint32_t pair = 0; pair < options.pairs; pair++) {
-        for (uint32_t i = 0; i < CLIENTS; i++)
-            r.clients[i] = (client){
-                .run = &r, .first = i * each, .count = each, .latency = latency + i * each};
-        ours[pair] = ours_run(&options, &r);
-        for (uint32_t i = 0; i < CLIENTS; i++)
-            r.clients[i].latency = bare_latency + i * each;
-        bare[pair] = bare_run(&options, &r);
-        ratio[pair] = bare[pair] / ours[pair];
-        bench_note("commit %u: ours %.0f/s, bare %.0f/s, ratio %.3f", pair + 1,
-                   (double)options.rows / ours[pair], (double)options.rows / bare[pair],
-                   ratio[pair]);
-    }
     bench_report *report = bench_report_create("commit", &options);
     bench_parameter(report, "dim", DIM);
     bench_parameter(report, "clients", CLIENTS);
-    bench_figure(report, "64 clients of single durable upserts, of a bare group commit", "of bare",
-                 bench_median(ratio, options.pairs), 0.5, true, ratio, options.pairs);
-    bench_value(report, "upserts_per_s", (double)options.rows / bench_median(ours, options.pairs));
-    bench_value(report, "bare_per_s", (double)options.rows / bench_median(bare, options.pairs));
-    latency_report(report, "upsert", latency, options.rows);
-    latency_report(report, "bare", bare_latency, options.rows);
-    free(latency);
-    free(bare_latency);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        compare(&options, report, &r, &settings[i]);
     free(vectors);
     return bench_report_finish(report);
 }
