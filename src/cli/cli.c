@@ -60,6 +60,29 @@ void cli_hint(cli_context *cli, const char *format, ...)
     va_end(list);
 }
 
+static void hint_full(cli_context *cli)
+{
+    uint64_t available = 0, total = 0;
+    const double mib = 1 << 20;
+
+    if (wg_disk_space(cli->database, &available, &total, NULL) == WAGGLE_OK) {
+        cli_hint(cli, "%.1f of %.1f MiB are free on the disk of %s.", (double)available / mib,
+                 (double)total / mib, cli->database);
+    }
+    cli_hint(cli, "Searching and deleting go on. waggle drop, or waggle delete and waggle compact, "
+                  "make room.");
+}
+
+void cli_hint_status(cli_context *cli, waggle_status status)
+{
+    if (status == WAGGLE_FORMAT_VERSION) cli_hint(cli, "A newer waggle reads it.");
+    if (!cli->writes) return;
+    if (status == WAGGLE_DISK_FULL) hint_full(cli);
+    if (status == WAGGLE_READ_ONLY) {
+        cli_hint(cli, "What only reads goes on: search, get, count, list, info, export, verify.");
+    }
+}
+
 void cli_say(const cli_context *cli, const char *format, ...)
 {
     va_list list;

@@ -19,6 +19,7 @@ typedef struct cli_context {
     bool quiet;           // no progress, no remarks
     bool yes;             // questions are answered with yes
     bool usage;           // the error is one of usage
+    bool writes;          // the command opened the database to write
     const char *database; // path
     char hint[1024];      // lines below the error message
 } cli_context;
@@ -33,6 +34,8 @@ waggle_status cli_usage(cli_context *cli, waggle_error *error, const char *forma
 waggle_status cli_is_usage(cli_context *cli, waggle_status status);
 // Adds a line below the error message of this command.
 void cli_hint(cli_context *cli, const char *format, ...) WG_PRINTF(2, 3);
+// Adds what helps whatever command failed so: of a newer format, and what a full or read-only disk still allows.
+void cli_hint_status(cli_context *cli, waggle_status status);
 // A remark on the standard error, unless --quiet.
 void cli_say(const cli_context *cli, const char *format, ...) WG_PRINTF(2, 3);
 // Asks on the terminal. --yes answers; without a terminal and without --yes it is an error of usage.

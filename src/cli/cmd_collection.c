@@ -64,6 +64,7 @@ waggle_status cli_create(cli_context *cli, waggle_error *error)
         database, name, waggle_collection_spec(.vector_count = count, .vectors = specs),
         &collection, error);
     if (status != WAGGLE_OK) goto cleanup;
+    cli_import_states_forget(cli->database, name);
     cli_say(cli, "created %s in %s", name, cli->database);
 
 cleanup:
@@ -234,12 +235,16 @@ static waggle_status database_info(cli_context *cli, waggle_error *error)
         {"memory_other",        true },
     };
     waggle_database *database = NULL;
+    waggle_collection_list *list = NULL;
     waggle_statistics statistics = {.struct_size = sizeof(statistics)};
     cli_output output;
     waggle_status status = cli_database_open(cli, CLI_READ, 0, &database, error);
 
     if (status != WAGGLE_OK) return status;
-    status = waggle_statistics_get(database, &statistics, error);
+    // Opens every collection: of others the statistics know rows, not which of them are dead.
+    status = waggle_collection_list_create(database, &list, error);
+    waggle_collection_list_destroy(list);
+    if (status == WAGGLE_OK) status = waggle_statistics_get(database, &statistics, error);
     if (status == WAGGLE_OK) {
         cli_output_record(&output, cli->style, columns, WG_COUNT(columns));
         put_statistics(&output, cli->database, &statistics);
@@ -274,6 +279,33 @@ waggle_status cli_drop(cli_context *cli, waggle_error *error)
     return cli_session_close(&session, status, error);
 }
 
+static bool collection_exists(waggle_database *database, const char *name)
+{
+    waggle_collection *collection = NULL;
+    bool exists = waggle_collection_open(database, name, &collection, NULL) == WAGGLE_OK;
+
+    waggle_collection_close(collection);
+    return exists;
+}
+
+// Interrupted imports go on under the new name.
+static waggle_status rename_with_imports(cli_context *cli, waggle_database *database,
+                                         const char *name, const char *new_name,
+                                         waggle_error *error)
+{
+    // A name that is taken has imports of its own; the library refuses it.
+    bool is_free = !collection_exists(database, new_name);
+    waggle_status status = WAGGLE_OK;
+
+    if (is_free) {
+        cli_import_states_forget(cli->database, new_name);
+        status = cli_import_states_copy(cli->database, name, new_name, error);
+    }
+    if (status == WAGGLE_OK) status = waggle_collection_rename(database, name, new_name, error);
+    if (is_free) cli_import_states_forget(cli->database, status == WAGGLE_OK ? name : new_name);
+    return status;
+}
+
 waggle_status cli_rename(cli_context *cli, waggle_error *error)
 {
     const char *name = cli_argument(cli, 0), *new_name = cli_argument(cli, 1);
@@ -281,7 +313,7 @@ waggle_status cli_rename(cli_context *cli, waggle_error *error)
     waggle_status status = cli_session_open(cli, CLI_WRITE, name, 0, &session, error);
 
     if (status != WAGGLE_OK) return status;
-    status = waggle_collection_rename(session.database, name, new_name, error);
+    status = rename_with_imports(cli, session.database, name, new_name, error);
     if (status == WAGGLE_OK) cli_say(cli, "renamed %s to %s", name, new_name);
     return cli_session_close(&session, status, error);
 }

@@ -259,10 +259,12 @@ static waggle_status create_collection(importer *im, waggle_error *error)
         }
     }
     if (status != WAGGLE_OK) return cli_is_usage(im->cli, status);
-    return waggle_collection_create(
+    status = waggle_collection_create(
         im->session.database, name,
         waggle_collection_spec(.vector_count = file->vector_count, .vectors = specs),
         &im->session.collection, error);
+    if (status == WAGGLE_OK) cli_import_states_forget(im->cli->database, name);
+    return status;
 }
 
 // --type and --metric must fit a collection that is there.
@@ -511,9 +513,14 @@ static waggle_status stopped(importer *im, waggle_error *error)
 
 static void hint_after_error(importer *im, waggle_status status)
 {
-    if (im->import == NULL || !im->stateful) return;
+    // A disk may be too full to begin again what was begun before.
+    bool begun = im->import != NULL || (im->resumed && status == WAGGLE_DISK_FULL);
+
+    if (!begun) return;
     cli_hint(im->cli, "%" PRIu64 " rows before it are stored durably.", im->state.rows);
-    if (is_of_row(status)) {
+    if (!im->stateful) {
+        cli_hint(im->cli, "What came from the standard input cannot be gone on with.");
+    } else if (is_of_row(status)) {
         cli_hint(im->cli, "--skip-errors goes on there and leaves bad rows out.");
         cli_hint(im->cli, "After the file is corrected, --restart imports it again under the same "
                           "ids.");
@@ -527,7 +534,10 @@ static waggle_status run(importer *im, waggle_error *error)
     bool complete = false;
     waggle_status status = begin(im, error);
 
-    if (status != WAGGLE_OK) return status;
+    if (status != WAGGLE_OK) {
+        hint_after_error(im, status);
+        return status;
+    }
     uint64_t started = wg_now_ns();
     im->commit_ns = started;
     cli_progress_begin(&im->progress, cli_argument(im->cli, 0), im->cli->quiet);

@@ -251,7 +251,7 @@ static const cli_command commands[] = {
      export_options, cli_export},
     {"rename", "COLLECTION NAME", 2, 2,
      "Rename a collection",
-     "The new name must be free.\n",
+     "The new name must be free. Interrupted imports go on under it.\n",
      "waggle rename films movies\n",
      NULL, cli_rename},
     {"drop", "COLLECTION", 1, 1,

@@ -16,7 +16,6 @@ static void hint_for(cli_context *cli, waggle_status status)
     case WAGGLE_NOT_A_DATABASE:
         cli_hint(cli, "Give --db an empty folder, or one that does not exist yet.");
         break;
-    case WAGGLE_FORMAT_VERSION: cli_hint(cli, "A newer waggle reads it."); break;
     case WAGGLE_CORRUPT: cli_hint(cli, "waggle verify lists what is damaged."); break;
     default: break;
     }
@@ -28,6 +27,7 @@ waggle_status cli_database_open(cli_context *cli, cli_access access, uint32_t th
     const waggle_open_options *options =
         waggle_open_options(.must_exist = access != CLI_CREATE, .read_only = access == CLI_READ,
                             .threads = threads, .device = cli_value(&cli->args, "device"));
+    cli->writes = access != CLI_READ;
     waggle_status status = waggle_open(cli->database, options, database, error);
 
     if (status != WAGGLE_OK) hint_for(cli, status);

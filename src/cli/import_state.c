@@ -87,23 +87,23 @@ static waggle_status read_file(const char *path, wg_buffer *text, waggle_error *
     return status;
 }
 
-// One member whose key was just read. Strings are compared with what is expected, or kept.
+// One member whose key was just read. Strings are kept in the arena.
 static waggle_status read_member(wg_json_reader *reader, wg_arena *arena, cli_import_state *state,
-                                 bool *same, waggle_error *error)
+                                 waggle_error *error)
 {
     wg_json_token token = WG_JSON_END;
     waggle_text text = {0};
     uint64_t *number = NULL;
-    const char *expected = NULL;
+    const char **string = NULL;
     bool last_id = wg_json_equals(reader, "last_id");
 
     if (wg_json_equals(reader, "fingerprint")) number = &state->fingerprint;
     if (wg_json_equals(reader, "first_id")) number = &state->first_id;
     if (wg_json_equals(reader, "rows")) number = &state->rows;
     if (wg_json_equals(reader, "skipped")) number = &state->skipped;
-    if (wg_json_equals(reader, "collection")) expected = state->collection;
-    if (wg_json_equals(reader, "source")) expected = state->source;
-    if (wg_json_equals(reader, "payload")) expected = state->payload;
+    if (wg_json_equals(reader, "collection")) string = &state->collection;
+    if (wg_json_equals(reader, "source")) string = &state->source;
+    if (wg_json_equals(reader, "payload")) string = &state->payload;
 
     waggle_status status = wg_json_next(reader, &token, error);
     if (status != WAGGLE_OK) return status;
@@ -111,55 +111,81 @@ static waggle_status read_member(wg_json_reader *reader, wg_arena *arena, cli_im
     if (token != WG_JSON_STRING) return wg_json_skip(reader, token, error);
     status = wg_json_string(reader, arena, &text, error);
     if (status != WAGGLE_OK) return status;
-    if (expected != NULL) {
-        *same &= text.size == strlen(expected) && memcmp(text.data, expected, text.size) == 0;
-    }
-    if (last_id && text.size < sizeof(state->last_id)) {
-        memcpy(state->last_id, text.data, text.size);
-        state->last_id[text.size] = '\0';
-    }
+    char *copy = wg_arena_alloc(arena, text.size + 1, 1);
+    if (copy == NULL) return wg_fail_memory(error, text.size, "the state of an import");
+    if (text.size > 0) memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    if (string != NULL) *string = copy;
+    if (last_id) snprintf(state->last_id, sizeof(state->last_id), "%s", copy);
     return WAGGLE_OK;
 }
 
-// *same = false if the text is of another import, whose hash happens to be the same.
-static waggle_status parse_state(const wg_buffer *text, cli_import_state *state, bool *same,
+static waggle_status parse_state(const wg_buffer *text, wg_arena *arena, cli_import_state *state,
                                  waggle_error *error)
 {
     wg_json_reader reader;
     wg_json_token token = WG_JSON_END;
-    wg_arena arena;
 
-    *same = true;
-    wg_arena_init(&arena, NULL, WG_MEMORY_SCRATCH, 4096);
     wg_json_reader_init(&reader, (const char *)text->data, text->size);
     waggle_status status = wg_json_next(&reader, &token, error);
-    if (status == WAGGLE_OK && token != WG_JSON_OBJECT_BEGIN) *same = false;
-    while (status == WAGGLE_OK && *same) {
+    if (status == WAGGLE_OK && token != WG_JSON_OBJECT_BEGIN) {
+        status = wg_fail(error, WAGGLE_CORRUPT, "the state of an import is no object");
+    }
+    while (status == WAGGLE_OK) {
         status = wg_json_next(&reader, &token, error);
         if (status != WAGGLE_OK || token != WG_JSON_KEY) break;
-        status = read_member(&reader, &arena, state, same, error);
+        status = read_member(&reader, arena, state, error);
     }
-    wg_arena_finish(&arena);
+    if (status == WAGGLE_OK && (state->collection == NULL || state->source == NULL)) {
+        status = wg_fail(error, WAGGLE_CORRUPT, "the state of an import does not say of which");
+    }
+    return status == WAGGLE_INVALID ? WAGGLE_CORRUPT : status;
+}
+
+// What a file says; its strings lie in the arena. WAGGLE_CORRUPT if it is no state.
+static waggle_status read_state(const char *path, wg_arena *arena, cli_import_state *state,
+                                waggle_error *error)
+{
+    wg_buffer text;
+
+    *state = (cli_import_state){0};
+    wg_buffer_init(&text, NULL, WG_MEMORY_SCRATCH);
+    waggle_status status = read_file(path, &text, error);
+    if (status == WAGGLE_OK) status = parse_state(&text, arena, state, error);
+    wg_buffer_finish(&text);
     return status;
+}
+
+// Other imports may have the same hash, and so the same file.
+static bool is_same_import(const cli_import_state *a, const cli_import_state *b)
+{
+    const char *payload_a = a->payload == NULL ? "" : a->payload;
+    const char *payload_b = b->payload == NULL ? "" : b->payload;
+
+    return strcmp(a->collection, b->collection) == 0 && strcmp(a->source, b->source) == 0 &&
+           strcmp(payload_a, payload_b) == 0;
 }
 
 waggle_status cli_import_state_load(cli_import_state *state, bool *found, waggle_error *error)
 {
     char path[WG_PATH_SIZE_MAX];
-    cli_import_state read = *state;
-    wg_buffer text;
-    bool same = false;
+    cli_import_state read;
+    wg_arena arena;
 
     *found = false;
-    wg_buffer_init(&text, NULL, WG_MEMORY_SCRATCH);
     waggle_status status = state_path(path, state, error);
     if (status != WAGGLE_OK) return status;
-    status = read_file(path, &text, error);
-    if (status == WAGGLE_OK && parse_state(&text, &read, &same, NULL) == WAGGLE_OK && same) {
+    wg_arena_init(&arena, NULL, WG_MEMORY_SCRATCH, 4096);
+    status = read_state(path, &arena, &read, error);
+    if (status == WAGGLE_OK && is_same_import(&read, state)) {
+        read.database = state->database;
+        read.collection = state->collection;
+        read.source = state->source;
+        read.payload = state->payload;
         *state = read;
         *found = true;
     }
-    wg_buffer_finish(&text);
+    wg_arena_finish(&arena);
     if (status == WAGGLE_NOT_FOUND || status == WAGGLE_CORRUPT) {
         wg_error_clear(error);
         return WAGGLE_OK;
@@ -204,6 +230,8 @@ static waggle_status write_synced(const char *path, const wg_buffer *text, waggl
     if (status == WAGGLE_OK) status = wg_file_write(file, 0, text->data, text->size, error);
     if (status == WAGGLE_OK) status = wg_file_sync(file, error);
     wg_file_close(file);
+    // What fits on no disk would only take room there.
+    if (status != WAGGLE_OK) (void)wg_vfs_unlink(wg_vfs_posix(), path, NULL);
     return status;
 }
 
@@ -242,58 +270,88 @@ void cli_import_state_remove(const cli_import_state *state)
     }
 }
 
-// ---- Forgetting --------------------------------------------------------------------------------
+// ---- All imports into a collection -------------------------------------------------------------
 
-typedef struct forget_walk {
+typedef struct state_walk {
     char folder[WG_PATH_SIZE_MAX];
-    const char *collection;
-    wg_buffer doomed; // paths, each ended by NUL
-} forget_walk;
+    wg_buffer names; // each ended by NUL
+    bool failed;
+} state_walk;
 
-// The file is of this collection if its first member says so: format_state() writes it there.
-static bool is_of_collection(const char *path, const char *collection)
+static bool walk_name(void *context, const char *name, bool is_folder)
 {
-    wg_buffer text;
-    wg_json_reader reader;
-    wg_json_token token = WG_JSON_END;
+    state_walk *walk = context;
 
-    wg_buffer_init(&text, NULL, WG_MEMORY_SCRATCH);
-    bool is = read_file(path, &text, NULL) == WAGGLE_OK;
-    wg_json_reader_init(&reader, (const char *)text.data, text.size);
-    is = is && wg_json_next(&reader, &token, NULL) == WAGGLE_OK && token == WG_JSON_OBJECT_BEGIN;
-    is = is && wg_json_next(&reader, &token, NULL) == WAGGLE_OK && token == WG_JSON_KEY;
-    is = is && wg_json_next(&reader, &token, NULL) == WAGGLE_OK && token == WG_JSON_STRING;
-    is = is && wg_json_equals(&reader, collection);
-    wg_buffer_finish(&text);
-    return is;
+    walk->failed = !is_folder && !wg_buffer_append(&walk->names, name, strlen(name) + 1);
+    return !walk->failed;
 }
 
-static bool forget_one(void *context, const char *name, bool is_folder)
-{
-    forget_walk *walk = context;
-    char path[WG_PATH_SIZE_MAX];
+typedef waggle_status (*state_visit)(const char *path, const cli_import_state *state,
+                                     const void *context, waggle_error *error);
 
-    if (is_folder || wg_path_join(path, walk->folder, name, NULL) != WAGGLE_OK) return true;
-    if (is_of_collection(path, walk->collection)) {
-        (void)wg_buffer_append(&walk->doomed, path, strlen(path) + 1);
+// Calls visit for each file of the collection, until one fails. Files that are no states are passed over.
+static waggle_status each_state(const char *database, const char *collection, state_visit visit,
+                                const void *context, waggle_error *error)
+{
+    char path[WG_PATH_SIZE_MAX];
+    state_walk walk = {0};
+    cli_import_state state;
+    wg_arena arena;
+
+    wg_buffer_init(&walk.names, NULL, WG_MEMORY_SCRATCH);
+    wg_arena_init(&arena, NULL, WG_MEMORY_SCRATCH, 4096);
+    waggle_status status = folder_path(walk.folder, database, error);
+    if (status == WAGGLE_OK) {
+        status = wg_vfs_list(wg_vfs_posix(), walk.folder, walk_name, &walk, error);
     }
-    return true;
+    if (walk.failed) status = wg_fail_memory(error, walk.names.size, "a list of imports");
+    for (size_t at = 0; status == WAGGLE_OK && at < walk.names.size;) {
+        const char *name = (const char *)walk.names.data + at;
+        at += strlen(name) + 1;
+        status = wg_path_join(path, walk.folder, name, error);
+        if (status != WAGGLE_OK) break;
+        if (read_state(path, &arena, &state, NULL) != WAGGLE_OK) continue;
+        if (strcmp(state.collection, collection) != 0) continue;
+        state.database = database;
+        status = visit(path, &state, context, error);
+    }
+    wg_arena_finish(&arena);
+    wg_buffer_finish(&walk.names);
+    if (status != WAGGLE_NOT_FOUND) return status;
+    wg_error_clear(error); // there is no folder: no import was interrupted
+    return WAGGLE_OK;
+}
+
+static waggle_status visit_forget(const char *path, const cli_import_state *state,
+                                  const void *context, waggle_error *error)
+{
+    (void)state;
+    (void)context;
+    return wg_vfs_unlink(wg_vfs_posix(), path, error);
 }
 
 void cli_import_states_forget(const char *database, const char *collection)
 {
-    forget_walk walk = {.collection = collection};
-    wg_vfs *vfs = wg_vfs_posix();
+    char folder[WG_PATH_SIZE_MAX];
 
-    wg_buffer_init(&walk.doomed, NULL, WG_MEMORY_SCRATCH);
-    if (folder_path(walk.folder, database, NULL) == WAGGLE_OK &&
-        wg_vfs_list(vfs, walk.folder, forget_one, &walk, NULL) == WAGGLE_OK) {
-        for (size_t at = 0; at < walk.doomed.size;) {
-            const char *path = (const char *)walk.doomed.data + at;
-            (void)wg_vfs_unlink(vfs, path, NULL);
-            at += strlen(path) + 1;
-        }
-        (void)wg_vfs_remove_dir(vfs, walk.folder, NULL); // unless other imports remain
+    (void)each_state(database, collection, visit_forget, NULL, NULL);
+    if (folder_path(folder, database, NULL) == WAGGLE_OK) {
+        (void)wg_vfs_remove_dir(wg_vfs_posix(), folder, NULL); // unless other imports remain
     }
-    wg_buffer_finish(&walk.doomed);
+}
+
+static waggle_status visit_copy(const char *path, const cli_import_state *state,
+                                const void *context, waggle_error *error)
+{
+    cli_import_state copy = *state;
+
+    (void)path;
+    copy.collection = context;
+    return cli_import_state_save(&copy, error);
+}
+
+waggle_status cli_import_states_copy(const char *database, const char *collection,
+                                     const char *new_name, waggle_error *error)
+{
+    return each_state(database, collection, visit_copy, new_name, error);
 }

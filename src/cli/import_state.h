@@ -12,6 +12,9 @@
 // last_id       id of the last durable point: if the collection lost it (it was dropped and made anew),
 //               the file is stale
 //
+// The library tells no identity of a collection that outlives a new name, so what the program does to
+// collections it does to these files: renaming moves them, dropping and creating removes them.
+//
 // It is written before the first row and replaced atomically as rows become durable, so it never claims
 // more than there is; it may claim less, and then rows are written again under the same ids. A file that
 // cannot be read counts as none: its rows would have to be imported anew, which the ids allow.
@@ -39,5 +42,10 @@ waggle_status cli_fingerprint(const char *path, uint64_t *fingerprint, waggle_er
 waggle_status cli_import_state_load(cli_import_state *state, bool *found, waggle_error *error);
 waggle_status cli_import_state_save(const cli_import_state *state, waggle_error *error);
 void cli_import_state_remove(const cli_import_state *state);
-// Removes the files of all imports into a collection, when it is dropped.
+// Removes the files of all imports into a collection: when it is dropped, and when one of that name is made,
+// which nothing was imported into yet.
 void cli_import_states_forget(const char *database, const char *collection);
+// Copies them to another name of the collection: before it is renamed, so that a crash in between leaves a
+// file for either name. The one whose collection is not there counts for nothing.
+waggle_status cli_import_states_copy(const char *database, const char *collection,
+                                     const char *new_name, waggle_error *error);

@@ -107,6 +107,39 @@ WG_TEST(a_dropped_collection_forgets_its_imports_alone)
     WG_CHECK(found);
 }
 
+WG_TEST(copied_states_are_found_under_either_name)
+{
+    waggle_error error = {0};
+    bool found = false;
+
+    test_folder(test_database, sizeof(test_database));
+    WG_OK(cli_import_states_copy(test_database, "films", "movies", &error)); // there are none
+    cli_import_state a = state_of("films", "a.npy"), b = state_of("films", "b.npy");
+    cli_import_state other = state_of("songs", "c.npy");
+    a.rows = 7;
+    b.payload = NULL;
+    snprintf(b.last_id, sizeof(b.last_id), "x");
+    WG_OK(cli_import_state_save(&a, &error));
+    WG_OK(cli_import_state_save(&b, &error));
+    WG_OK(cli_import_state_save(&other, &error));
+    WG_OK(cli_import_states_copy(test_database, "films", "movies", &error));
+
+    cli_import_state copy = state_of("movies", "a.npy");
+    WG_OK(cli_import_state_load(&copy, &found, &error));
+    WG_CHECK(found);
+    WG_CHECK_U64(copy.rows, 7);
+    copy = state_of("movies", "b.npy");
+    copy.payload = NULL;
+    WG_OK(cli_import_state_load(&copy, &found, &error));
+    WG_CHECK(found);
+    WG_CHECK_TEXT(copy.last_id, "x");
+    copy = state_of("movies", "c.npy");
+    WG_OK(cli_import_state_load(&copy, &found, &error));
+    WG_CHECK(!found);
+    WG_OK(cli_import_state_load(&a, &found, &error));
+    WG_CHECK(found);
+}
+
 // Finds the only file of the folder.
 static bool first_name(void *context, const char *name, bool is_folder)
 {
@@ -123,7 +156,11 @@ WG_TEST(a_damaged_state_counts_as_none)
         "null",
         "{\"rows\": -1}",
         "{\"rows\": 99999999999999999999}",
-        "{\"collection\": \"other\", \"rows\": 5}",
+        "{\"rows\": 5}",
+        "{\"collection\": \"films\", \"rows\": 5}",
+        "{\"collection\": \"other\", \"source\": \"a.npy\", \"rows\": 5}",
+        "{\"collection\": \"films\", \"source\": \"a.npy\", \"rows\": 5}", // without payload
+        "{\"collection\": \"films\", \"source\": 5, \"payload\": \"p.jsonl\", \"rows\": 5}",
         "\xFF\xFE",
     };
     waggle_error error = {0};

@@ -62,6 +62,7 @@ int main(int argc, char **argv)
     waggle_error error = {0};
     waggle_status status = run(&cli, argc, argv, &error);
 
+    cli_hint_status(&cli, status);
     if (status != WAGGLE_OK) print_error(&cli, &error);
     return cli_exit_code(&cli, status);
 }

@@ -239,8 +239,8 @@ static waggle_status read_preamble(const char *path, wg_stream *stream, uint32_t
                        path);
     }
     if (bytes[6] < 1 || bytes[6] > 3) {
-        return wg_fail(error, WAGGLE_FORMAT_VERSION,
-                       "%s: npy version %u.%u; 1.0 to 3.0 can be read", path, bytes[6], bytes[7]);
+        return wg_fail(error, WAGGLE_UNSUPPORTED, "%s: npy version %u.%u; 1.0 to 3.0 can be read",
+                       path, bytes[6], bytes[7]);
     }
     size_t width = bytes[6] == 1 ? 2 : 4;
     status = read_exactly(path, stream, sizes, width, error);
