@@ -279,7 +279,7 @@ typedef struct waggle_open_options {
 ///            WAGGLE_NOT_A_DATABASE  the directory holds other files
 ///            WAGGLE_FORMAT_VERSION  written by a newer Waggle
 ///            WAGGLE_LOCKED          held by another process; the message has its id and address
-///            WAGGLE_CORRUPT         a checksum fails where only damage can be the cause
+///            WAGGLE_CORRUPT         the MANIFEST or the log is damaged; a damaged collection fails when it is opened
 WAGGLE_API waggle_status waggle_open(const char *path, const waggle_open_options *options,
                                      waggle_database **database, waggle_error *error);
 /// Waits for running operations, makes everything durable and closes. Handles of collections and

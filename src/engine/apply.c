@@ -389,6 +389,8 @@ static waggle_status segment_open(edit *e, const wg_piece *record, uint64_t last
     if (status != WAGGLE_OK) return status;
     status = wg_sealed_open(&database->files, &database->heap, e->collection->spec, &entry, sealed,
                             error);
+    if (status == WAGGLE_NOT_FOUND)
+        status = wg_fail_context(error, WAGGLE_CORRUPT, "a file that the log names is missing");
     return status;
 }
 

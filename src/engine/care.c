@@ -72,11 +72,11 @@ static bool is_due(waggle_collection *collection, const void *context)
     return bytes >= d->bytes_least || since < d->log_before;
 }
 
-static bool is_any(waggle_collection *collection, const void *context)
+static bool is_readable(waggle_collection *collection, const void *context)
 {
-    (void)collection;
     (void)context;
-    return true;
+    // Relaxed: only care itself sets it.
+    return !atomic_load_explicit(&collection->unreadable, memory_order_relaxed);
 }
 
 static size_t heads_bytes(waggle_database *database)
@@ -140,16 +140,19 @@ static waggle_status seal_for_log(waggle_database *database, waggle_error *error
 waggle_status wg_log_release(waggle_database *database, waggle_error *error)
 {
     uint64_t below = wg_log_state_get(database->log).last + 1;
+    uint64_t held = UINT64_MAX;
     wg_mutex_lock(&database->catalog_lock);
     if (database->catalog.dirty_since != 0) below = WG_MIN(below, database->catalog.dirty_since);
     for (size_t i = 0; i < database->catalog.count; i++) {
-        waggle_collection *collection = database->catalog.entries[i]->open;
-        if (collection == NULL || atomic_load(&collection->dropped)) continue;
-        uint64_t since = dirty_since(collection);
+        const wg_catalog_entry *entry = database->catalog.entries[i];
+        if (entry->dropped) continue;
+        uint64_t since = entry->open == NULL ? 0 : dirty_since(entry->open);
         if (since != 0) below = WG_MIN(below, since);
+        if (entry->damage != NULL) held = WG_MIN(held, entry->held_since);
     }
     wg_mutex_unlock(&database->catalog_lock);
-    return wg_log_trim(database->log, below, error);
+    atomic_store_explicit(&database->log_held, held <= below, memory_order_relaxed);
+    return wg_log_trim(database->log, WG_MIN(below, held), error);
 }
 
 static waggle_status catalog_settle(waggle_database *database, waggle_error *error)
@@ -169,16 +172,33 @@ static bool stopping(waggle_database *database)
     return stop;
 }
 
+static waggle_status merge_one(waggle_collection *collection, waggle_error *error)
+{
+    waggle_database *database = collection->database;
+    waggle_error why = {0};
+    char quoted[sizeof why.message + 16];
+    waggle_status status = WAGGLE_OK;
+    bool did = true;
+    while (status == WAGGLE_OK && did && !stopping(database))
+        status = wg_compact_step(collection, false, &did, &why);
+    if (status == WAGGLE_NOT_FOUND) return WAGGLE_OK; // dropped meanwhile
+    if (status == WAGGLE_CORRUPT) {                   // the others are merged all the same
+        atomic_store_explicit(&collection->unreadable, true, memory_order_relaxed);
+        wg_log_line(&database->logger, WAGGLE_LOG_ERROR,
+                    "event=not_merged collection_id=%u error=%s", collection->id,
+                    wg_log_quote(quoted, sizeof quoted, why.message));
+        return WAGGLE_OK;
+    }
+    if (status != WAGGLE_OK && error != NULL) *error = why;
+    return status;
+}
+
 static waggle_status merge_due(waggle_database *database, waggle_error *error)
 {
     round_list list;
-    waggle_status status = list_make(database, is_any, NULL, &list, error);
-    for (uint32_t i = 0; status == WAGGLE_OK && i < list.count; i++) {
-        bool did = true;
-        while (status == WAGGLE_OK && did && !stopping(database))
-            status = wg_compact_step(list.collections[i], false, &did, error);
-        if (status == WAGGLE_NOT_FOUND) status = WAGGLE_OK; // dropped meanwhile
-    }
+    waggle_status status = list_make(database, is_readable, NULL, &list, error);
+    for (uint32_t i = 0; status == WAGGLE_OK && i < list.count; i++)
+        status = merge_one(list.collections[i], error);
     list_release(&list);
     return status;
 }
@@ -218,7 +238,7 @@ waggle_status wg_care_round(waggle_database *database, waggle_error *error)
     return status;
 }
 
-waggle_status wg_seal_all(waggle_database *database, waggle_error *error)
+static waggle_status seal_open(waggle_database *database, waggle_error *error)
 {
     due all = {.bytes_least = 0};
     waggle_status status = seal_due(database, &all, error);
@@ -226,10 +246,31 @@ waggle_status wg_seal_all(waggle_database *database, waggle_error *error)
     return status;
 }
 
+// Fails with the damage of a collection that is set aside, if there is one.
+static waggle_status none_aside(waggle_database *database, waggle_error *error)
+{
+    waggle_status status = WAGGLE_OK;
+    waggle_collection *collection = NULL;
+    wg_mutex_lock(&database->catalog_lock);
+    for (size_t i = 0; status == WAGGLE_OK && i < database->catalog.count; i++) {
+        wg_catalog_entry *entry = database->catalog.entries[i];
+        if (entry->damage != NULL && !entry->dropped)
+            status = wg_catalog_collection(database, entry, &collection, error);
+    }
+    wg_mutex_unlock(&database->catalog_lock);
+    return status;
+}
+
+waggle_status wg_seal_all(waggle_database *database, waggle_error *error)
+{
+    waggle_status status = none_aside(database, error);
+    return status == WAGGLE_OK ? seal_open(database, error) : status;
+}
+
 waggle_status wg_checkpoint(waggle_database *database, waggle_error *error)
 {
     wg_mutex_lock(&database->care);
-    waggle_status status = wg_seal_all(database, error);
+    waggle_status status = seal_open(database, error);
     if (status == WAGGLE_OK) status = wg_log_release(database, error);
     wg_mutex_unlock(&database->care);
     return status;

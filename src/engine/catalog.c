@@ -75,6 +75,7 @@ static void entry_destroy(wg_catalog_entry *entry)
     if (entry == NULL) return;
     wg_free(entry->name);
     wg_free(entry->spec);
+    wg_free(entry->damage);
     wg_free(entry);
 }
 
@@ -238,6 +239,9 @@ static waggle_status parts_load(waggle_collection *collection, const wg_collecti
         status = wg_sealed_open(&database->files, &database->heap, collection->spec,
                                 &from->parts[i], &view->sealed, error);
         if (status == WAGGLE_OK) status = sides_load(collection, view, error);
+        if (status == WAGGLE_NOT_FOUND)
+            status =
+                wg_fail_context(error, WAGGLE_CORRUPT, "a file that the manifest names is missing");
         if (status != WAGGLE_OK) break;
         state->points += view->sealed->entry.rows - view->dead->count;
         state->dead += view->dead->count;
@@ -249,13 +253,9 @@ static waggle_status parts_load(waggle_collection *collection, const wg_collecti
     return status;
 }
 
-waggle_status wg_catalog_collection(waggle_database *database, wg_catalog_entry *entry,
-                                    waggle_collection **collection, waggle_error *error)
+static waggle_status collection_load(waggle_database *database, const wg_catalog_entry *entry,
+                                     waggle_collection **collection, waggle_error *error)
 {
-    if (entry->open != NULL) {
-        *collection = entry->open;
-        return WAGGLE_OK;
-    }
     wg_heap *heap = &database->heap;
     waggle_collection *made = wg_alloc_zeroed(heap, WG_MEMORY_OTHER, sizeof *made);
     if (made == NULL) return wg_fail_memory(error, sizeof *made, "a collection");
@@ -277,12 +277,47 @@ waggle_status wg_catalog_collection(waggle_database *database, wg_catalog_entry 
         made->current->sequence = from->applied;
         status = parts_load(made, from, error);
     }
-    if (status != WAGGLE_OK) {
+    if (status == WAGGLE_OK)
+        *collection = made;
+    else
         collection_destroy(made);
-        return wg_fail_context(error, status, "collection \"%s\"", entry->name);
-    }
-    entry->open = made;
-    *collection = made;
+    return status;
+}
+
+waggle_status wg_catalog_open(waggle_database *database, wg_catalog_entry *entry,
+                              waggle_collection **collection, waggle_error *error)
+{
+    waggle_status status = WAGGLE_OK;
+    if (entry->damage != NULL)
+        status = wg_fail(error, entry->damage->status, "%s", entry->damage->message);
+    else if (entry->open == NULL)
+        status = collection_load(database, entry, &entry->open, error);
+    if (status == WAGGLE_OK) *collection = entry->open;
+    return status;
+}
+
+waggle_status wg_catalog_collection(waggle_database *database, wg_catalog_entry *entry,
+                                    waggle_collection **collection, waggle_error *error)
+{
+    waggle_status status = wg_catalog_open(database, entry, collection, error);
+    if (status == WAGGLE_OK) return WAGGLE_OK;
+    return wg_fail_context(error, status, "collection \"%s\"", entry->name);
+}
+
+waggle_status wg_catalog_set_aside(waggle_database *database, wg_catalog_entry *entry,
+                                   uint64_t first, const waggle_error *why, waggle_error *error)
+{
+    waggle_collection *open = entry->open;
+    entry->damage = wg_alloc(&database->heap, WG_MEMORY_OTHER, sizeof *entry->damage);
+    if (entry->damage == NULL)
+        return wg_fail_memory(error, sizeof *entry->damage, "a damaged collection");
+    *entry->damage = *why;
+    entry->held_since = first;
+    if (open == NULL) return WAGGLE_OK;
+    WG_ASSERT(atomic_load(&open->handles) == 0);
+    if (open->dirty_since != 0) entry->held_since = WG_MIN(first, open->dirty_since);
+    collection_destroy(open);
+    entry->open = NULL;
     return WAGGLE_OK;
 }
 

@@ -5,6 +5,9 @@
 // Opening takes the lock, reads the manifest, and applies what the log has beyond it: the same way as a live
 // write, so recovery needs no more memory than running does (heads that are full are sealed on the way). Files
 // that nothing refers to, leftovers of a crash, are removed; files that are not ours are left alone.
+//
+// A collection that is damaged is set aside: the others are as ever, and of this one every file and every record of the log that
+// is not in its files is kept, so that an opening after its files were put back finds all of it.
 #include "engine/engine.h"
 #include "engine/options.h"
 
@@ -177,6 +180,13 @@ typedef struct sweep {
     bool failed;
 } sweep;
 
+// The log may name an import of it that was not reached.
+static bool set_aside(waggle_database *database, uint32_t collection)
+{
+    const wg_catalog_entry *entry = wg_catalog_by_id(database, collection);
+    return entry != NULL && !entry->dropped && entry->damage != NULL;
+}
+
 // Is the file of deletes or overlays one that the manifest lists?
 static bool side_known(waggle_database *database, uint32_t collection, uint64_t file, uint32_t part,
                        uint64_t generation)
@@ -202,7 +212,7 @@ static bool sweep_entry(void *context, const char *name, bool is_folder)
     if (is_folder) return true;
     if (sscanf(name, "%" SCNu32 "-%" SCNu64 ".wseg%n", &collection, &file, &end) == 2 && end > 0 &&
         name[end] == 0) {
-        known = wg_files_known(&s->database->files, file);
+        known = wg_files_known(&s->database->files, file) || set_aside(s->database, collection);
     } else if (sscanf(name, "%" SCNu32 "-%" SCNu64 "-p%" SCNu32 "-%" SCNu64 ".%n", &collection,
                       &file, &part, &generation, &end) == 4 &&
                end > 0 && (strcmp(name + end, "del") == 0 || strcmp(name + end, "pay") == 0)) {
@@ -259,33 +269,59 @@ static bool replay_in_files(const waggle_database *database, const wg_catalog_en
     return listed != NULL && seq <= listed->applied;
 }
 
+// No more memory than while running: a full head is sealed at the end of its batch.
+static waggle_status replay_seal(waggle_collection *collection, waggle_error *error)
+{
+    waggle_database *database = collection->database;
+    if (database->read_only || atomic_load(&collection->head_bytes) < database->head_size_max)
+        return WAGGLE_OK;
+    wg_mutex_lock(&database->care);
+    waggle_status status = wg_seal(database, &collection, 1, error);
+    wg_mutex_unlock(&database->care);
+    // A full disk must not keep anybody from opening, searching and deleting.
+    return status == WAGGLE_DISK_FULL ? WAGGLE_OK : status;
+}
+
+// What only other files, or a newer library, can mend.
+static bool is_damage(waggle_status status)
+{
+    return status == WAGGLE_CORRUPT || status == WAGGLE_FORMAT_VERSION;
+}
+
+// One damaged collection must not keep the others out of reach: it is set aside, with its records left in the log.
+static waggle_status replay_failed(replay *r, wg_catalog_entry *entry, uint64_t first,
+                                   waggle_status status, const waggle_error *why)
+{
+    if (!is_damage(status))
+        return wg_fail(r->error, status, "collection \"%s\": %s", entry->name, why->message);
+    wg_mutex_lock(&r->database->catalog_lock);
+    status = wg_catalog_set_aside(r->database, entry, first, why, r->error);
+    wg_mutex_unlock(&r->database->catalog_lock);
+    return status;
+}
+
 static waggle_status replay_points(replay *r, const wg_record *record, uint64_t first)
 {
     waggle_database *database = r->database;
     waggle_collection *collection = NULL;
+    waggle_error why = {0};
     wg_piece piece = {record->payload, record->size};
     wg_applied applied = {0};
     wg_mutex_lock(&database->catalog_lock);
     wg_catalog_entry *entry = wg_catalog_by_id(database, record->collection);
     waggle_status status = WAGGLE_OK;
-    if (entry != NULL && !entry->dropped && !replay_in_files(database, entry, record->seq))
-        status = wg_catalog_collection(database, entry, &collection, r->error);
+    if (entry != NULL && !entry->dropped && entry->damage == NULL &&
+        !replay_in_files(database, entry, record->seq))
+        status = wg_catalog_open(database, entry, &collection, &why);
     wg_mutex_unlock(&database->catalog_lock);
-    // Of a dropped collection, or in files already.
-    if (status != WAGGLE_OK || collection == NULL || record->seq <= collection->applied)
-        return status;
-    status = wg_apply(collection, (wg_record_type)record->type, &piece, 1, first, record->seq, NULL,
-                      &applied, r->error);
-    // No more memory than while running: a full head is sealed at the end of its batch.
-    if (status == WAGGLE_OK && record->commit && !database->read_only &&
-        atomic_load(&collection->head_bytes) >= database->head_size_max) {
-        wg_mutex_lock(&database->care);
-        status = wg_seal(database, &collection, 1, r->error);
-        wg_mutex_unlock(&database->care);
-        // A full disk must not keep anybody from opening, searching and deleting.
-        if (status == WAGGLE_DISK_FULL) status = WAGGLE_OK;
-    }
-    return status;
+    // Of a dropped collection or one that is set aside, or in files already.
+    if (status == WAGGLE_OK && (collection == NULL || record->seq <= collection->applied))
+        return WAGGLE_OK;
+    if (status == WAGGLE_OK)
+        status = wg_apply(collection, (wg_record_type)record->type, &piece, 1, first, record->seq,
+                          NULL, &applied, &why);
+    if (status != WAGGLE_OK) return replay_failed(r, entry, first, status, &why);
+    return record->commit ? replay_seal(collection, r->error) : WAGGLE_OK;
 }
 
 static bool replay_record(void *context, const wg_record *record)
@@ -305,6 +341,23 @@ static bool replay_record(void *context, const wg_record *record)
     return r->status == WAGGLE_OK;
 }
 
+// One line for each collection that is set aside.
+static void damage_report(waggle_database *database)
+{
+    char name[600];
+    char why[600];
+    for (size_t i = 0; i < database->catalog.count; i++) {
+        const wg_catalog_entry *entry = database->catalog.entries[i];
+        if (entry->damage == NULL || entry->dropped) continue;
+        wg_log_line(&database->logger, WAGGLE_LOG_ERROR,
+                    "event=collection_damaged collection=%s holds_log_from=%" PRIu64
+                    " status=%s error=%s",
+                    wg_log_quote(name, sizeof name, entry->name), entry->held_since,
+                    waggle_status_name(entry->damage->status),
+                    wg_log_quote(why, sizeof why, entry->damage->message));
+    }
+}
+
 static waggle_status log_replay(waggle_database *database, waggle_error *error)
 {
     replay r = {.database = database, .error = error};
@@ -316,6 +369,7 @@ static waggle_status log_replay(waggle_database *database, waggle_error *error)
     wg_log_line(&database->logger, WAGGLE_LOG_INFO,
                 "event=replayed records=%" PRIu64 " took_ms=%" PRIu64, r.records,
                 (wg_now_ns() - start) / 1000000);
+    damage_report(database);
     return WAGGLE_OK;
 }
 

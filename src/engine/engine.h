@@ -68,6 +68,7 @@ struct waggle_collection {
     _Atomic uint64_t behind;
     _Atomic size_t head_bytes; // of all heads
     _Atomic bool importing;
+    _Atomic bool unreadable; // merging met damage: it is not tried again until the next opening
 };
 
 // ---- The catalog: every collection, open or not.
@@ -82,6 +83,10 @@ typedef struct wg_catalog_entry {
     uint8_t *spec;
     size_t spec_size;
     waggle_collection *open; // NULL until first used
+    // Set aside: opening the database met damage before all records of the log could be applied. It is not opened until
+    // the next opening of the database, or it would be without them, and nothing that it needs is removed.
+    waggle_error *damage; // NULL = not set aside
+    uint64_t held_since;  // the first of these records: the log is kept from here
 } wg_catalog_entry;
 
 typedef struct wg_catalog {
@@ -130,6 +135,7 @@ struct waggle_database {
     wg_catalog catalog;
     wg_counters counters;
     _Atomic size_t heads_bytes; // of all collections' heads; relaxed: a figure
+    _Atomic bool log_held;      // by a damaged collection: sealing frees none of the log
     // The background thread.
     wg_mutex wake_lock;
     wg_cond wake;     // something is wanted, or to be stopped
@@ -272,6 +278,13 @@ waggle_status wg_catalog_adopt(waggle_database *database, uint32_t id, const cha
 // The collection of an entry, opened if it is not.
 waggle_status wg_catalog_collection(waggle_database *database, wg_catalog_entry *entry,
                                     waggle_collection **collection, waggle_error *error);
+// The same; the error does not name the collection.
+waggle_status wg_catalog_open(waggle_database *database, wg_catalog_entry *entry,
+                              waggle_collection **collection, waggle_error *error);
+// Sets a damaged collection aside, while nobody has a handle: why, and the first record of the batch that could not be
+// applied. What was applied since its last checkpoint is given up: the log has it.
+waggle_status wg_catalog_set_aside(waggle_database *database, wg_catalog_entry *entry,
+                                   uint64_t first, const waggle_error *why, waggle_error *error);
 // Takes catalog_lock; the handle is counted. WAGGLE_NOT_FOUND lists nothing, it names the name.
 waggle_status wg_collection_acquire(waggle_database *database, const char *name,
                                     waggle_collection **collection, waggle_error *error);
@@ -302,9 +315,10 @@ void wg_care_relieve(waggle_collection *collection);
 void wg_care_make_room(waggle_database *database);
 // Drops records of the log that no collection needs any more. The caller holds care.
 waggle_status wg_log_release(waggle_database *database, waggle_error *error);
-// Seals everything that is not in files, and brings the manifest up to date. The caller holds care.
+// Seals everything that is not in files, and brings the manifest up to date. The caller holds care. WAGGLE_CORRUPT if a
+// collection is set aside: of that not everything is in files.
 waggle_status wg_seal_all(waggle_database *database, waggle_error *error);
-// The same, and then drops the log. Takes care.
+// Seals what can be sealed, and then drops the log as far as it is not needed. Takes care.
 waggle_status wg_checkpoint(waggle_database *database, waggle_error *error);
 
 // ---- parts.c: writing a part of a segment from rows in id order. Used by sealing and compaction.

@@ -281,21 +281,46 @@ WG_TEST(deletes_of_another_time_are_found)
     end(&f);
 }
 
+// Whether or not the log has writes that could not be applied to it.
 WG_TEST(a_damaged_collection_is_found_when_it_is_opened)
+{
+    for (int in_log = 0; in_log < 2; in_log++) {
+        fixture f;
+        findings all;
+        waggle_verify_report report;
+        uint64_t size = 0;
+        char path[256];
+        begin(&f);
+        if (!in_log) checkpoint(&f); // nothing to replay, so opening does not touch it
+        close_database(&f);
+        snprintf(path, sizeof path, "%s", file_of(&f, "-1.wseg", &size));
+        sim_disk_flip(f.disk, path, 8 * (size - 20)); // of the trailer
+        open_database(&f, true, false);
+        WG_FAILS(WAGGLE_CORRUPT, verify(&f, &all, &report));
+        WG_CHECK_U64(all.count, 2); // that the collection cannot be opened, and the file
+        WG_CHECK_TEXT(all.file[0], "MANIFEST");
+        WG_CHECK(strstr(all.text[0], "collection \"c\"") != NULL);
+        WG_CHECK(strstr(path, all.file[1]) != NULL);
+        end(&f);
+    }
+}
+
+// Not passed over as if it had been dropped meanwhile.
+WG_TEST(a_collection_with_a_missing_file_is_found)
 {
     fixture f;
     findings all;
+    waggle_error error;
     waggle_verify_report report;
     uint64_t size = 0;
-    char path[256];
     begin(&f);
-    checkpoint(&f); // nothing to replay, so opening does not touch it
+    checkpoint(&f);
     close_database(&f);
-    snprintf(path, sizeof path, "%s", file_of(&f, "-1.wseg", &size));
-    sim_disk_flip(f.disk, path, 8 * (size - 20)); // of the trailer
-    open_database(&f, true, false);
+    WG_OK(wg_vfs_unlink(f.disk, file_of(&f, ".del", &size), &error));
+    open_database(&f, false, false);
     WG_FAILS(WAGGLE_CORRUPT, verify(&f, &all, &report));
-    WG_CHECK(all.count >= 2); // the file, and that the collection cannot be opened
+    WG_CHECK_U64(all.count, 1);
+    WG_CHECK(strstr(all.text[0], "is missing") != NULL);
     end(&f);
 }
 

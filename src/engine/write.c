@@ -125,7 +125,8 @@ static bool care_is_due(waggle_collection *collection)
     size_t head = atomic_load_explicit(&collection->head_bytes, memory_order_relaxed);
     size_t heads = atomic_load_explicit(&database->heads_bytes, memory_order_relaxed);
     return head >= database->head_size_max || heads > database->heap.limit / 2 ||
-           wg_log_used(database->log) > database->log_size_max;
+           (wg_log_used(database->log) > database->log_size_max &&
+            !atomic_load_explicit(&database->log_held, memory_order_relaxed));
 }
 
 waggle_status wg_write_end(wg_write_op *op, wg_applied *applied, uint64_t *sequence,
