@@ -94,7 +94,7 @@ static waggle_status segment_start(waggle_import *import, waggle_error *error)
         status = wg_segment_part_begin(import->writer, import->collection->id, error);
     if (status == WAGGLE_OK)
         status = wg_segment_section_begin(
-            import->writer, WG_SECTION_VECTORS, 0, WG_SECTION_REQUIRED, (uint32_t)stride, 0,
+            import->writer, WG_SECTION_VECTORS, 0, WG_SECTION_REQUIRED, (uint32_t)stride,
             import->rows_max * stride, &import->columns[0].rows, error);
     return status;
 }
@@ -104,9 +104,8 @@ static waggle_status section_write(waggle_import *import, wg_section_kind kind, 
                                    waggle_error *error)
 {
     wg_section_handle section;
-    waggle_status status =
-        wg_segment_section_begin(import->writer, kind, (uint16_t)field, WG_SECTION_REQUIRED, stride,
-                                 0, size, &section, error);
+    waggle_status status = wg_segment_section_begin(
+        import->writer, kind, (uint16_t)field, WG_SECTION_REQUIRED, stride, size, &section, error);
     if (status == WAGGLE_OK)
         status = wg_segment_section_append(import->writer, section, data, size, error);
     if (status == WAGGLE_OK) status = wg_segment_section_end(import->writer, section, error);

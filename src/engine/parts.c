@@ -8,7 +8,7 @@ static waggle_status write_all(wg_segment_writer *writer, wg_section_kind kind, 
 {
     wg_section_handle section;
     waggle_status status = wg_segment_section_begin(
-        writer, kind, (uint16_t)field, WG_SECTION_REQUIRED, stride, 0, size, &section, error);
+        writer, kind, (uint16_t)field, WG_SECTION_REQUIRED, stride, size, &section, error);
     if (status == WAGGLE_OK) status = wg_segment_section_append(writer, section, data, size, error);
     if (status == WAGGLE_OK) status = wg_segment_section_end(writer, section, error);
     return status;
@@ -29,7 +29,7 @@ static waggle_status vectors_write(wg_segment_writer *writer, const wg_rows_sour
     wg_section_handle section;
     waggle_status status =
         wg_segment_section_begin(writer, WG_SECTION_VECTORS, (uint16_t)field, WG_SECTION_REQUIRED,
-                                 (uint32_t)stride, 0, source->rows * stride, &section, error);
+                                 (uint32_t)stride, source->rows * stride, &section, error);
     for (uint64_t place = 0; status == WAGGLE_OK && place < source->rows; place++) {
         const void *data = NULL;
         float norm = 0;
@@ -91,9 +91,8 @@ static waggle_status versions_write(wg_segment_writer *writer, const wg_rows_sou
                                     waggle_error *error)
 {
     wg_section_handle section;
-    waggle_status status =
-        wg_segment_section_begin(writer, WG_SECTION_VERSIONS, 0, WG_SECTION_REQUIRED, 0, 0,
-                                 source->rows * 8, &section, error);
+    waggle_status status = wg_segment_section_begin(
+        writer, WG_SECTION_VERSIONS, 0, WG_SECTION_REQUIRED, 0, source->rows * 8, &section, error);
     for (uint64_t place = 0; status == WAGGLE_OK && place < source->rows; place++) {
         uint64_t version = 0;
         uint8_t bytes[8];

@@ -281,7 +281,7 @@ static waggle_status sample_end(wg_document_writer *writer, bool all, waggle_err
     waggle_status status = dictionary_decide(writer, all, error);
     if (status != WAGGLE_OK) return status;
     status = wg_segment_section_begin(writer->segment, WG_SECTION_PAYLOAD, 0, WG_SECTION_REQUIRED,
-                                      0, 0, 0, &writer->section, error);
+                                      0, 0, &writer->section, error);
     if (status != WAGGLE_OK) return status;
     writer->begun = true;
     size_t at = 0;
@@ -325,7 +325,7 @@ static waggle_status write_section(wg_document_writer *writer, wg_section_kind k
 {
     wg_section_handle section = 0;
     waggle_status status = wg_segment_section_begin(writer->segment, kind, 0, WG_SECTION_REQUIRED,
-                                                    0, 0, data->size, &section, error);
+                                                    0, data->size, &section, error);
     if (status == WAGGLE_OK)
         status = wg_segment_section_append(writer->segment, section, data->data, data->size, error);
     if (status == WAGGLE_OK) status = wg_segment_section_end(writer->segment, section, error);

@@ -332,7 +332,7 @@ static waggle_status read_block(const uint8_t *raw, size_t raw_size, uint32_t ro
     for (uint32_t i = 0; i < 2 && status == WAGGLE_OK; i++) {
         status = wg_segment_section_begin(segment,
                                           i == 0 ? WG_SECTION_PAYLOAD : WG_SECTION_PAYLOAD_INDEX, 0,
-                                          0, 0, 0, 0, &section, error);
+                                          0, 0, 0, &section, error);
         if (status == WAGGLE_OK)
             status = wg_segment_section_append(segment, section, data[i], sizes[i], error);
         if (status == WAGGLE_OK) status = wg_segment_section_end(segment, section, error);

@@ -210,8 +210,8 @@ static waggle_status write_section(wg_segment_writer *segment, wg_section_kind k
                                    const void *data, uint64_t size, waggle_error *error)
 {
     wg_section_handle section = 0;
-    waggle_status status = wg_segment_section_begin(segment, kind, 0, WG_SECTION_REQUIRED, 0, 0,
-                                                    size, &section, error);
+    waggle_status status =
+        wg_segment_section_begin(segment, kind, 0, WG_SECTION_REQUIRED, 0, size, &section, error);
     if (status != WAGGLE_OK) return status;
     status = wg_segment_section_append(segment, section, data, size, error);
     if (status != WAGGLE_OK) return status;

@@ -55,33 +55,30 @@ typedef struct wg_part {
     uint64_t bytes;
 } wg_part;
 
-// ---- Writing. Sections of a part are written one after the other; one whose capacity is given ahead may be
-// written while others are (a bulk import of several vectors), and what it does not fill stays a hole.
+// ---- Writing, from the start of the file to its end: parts, and in them sections, one after the other.
 typedef struct wg_segment_writer wg_segment_writer;
 typedef uint32_t wg_section_handle;
 
 waggle_status wg_segment_create(wg_vfs *vfs, wg_heap *heap, const char *path,
                                 wg_segment_writer **writer, waggle_error *error);
-// Right after creating: the SHA-256 that finish will be asked for is computed while writing, which saves
-// reading the file again. Optional.
+// Right after creating, if finish will be asked for the SHA-256: it is computed while writing.
 waggle_status wg_segment_digest_begin(wg_segment_writer *writer, waggle_error *error);
 // The same, computed by a thread of its own behind the writes.
 waggle_status wg_segment_digest_begin_thread(wg_segment_writer *writer, waggle_error *error);
 waggle_status wg_segment_part_begin(wg_segment_writer *writer, uint32_t collection,
                                     waggle_error *error);
-// capacity 0 = the section grows until its end, and no other may begin before.
-// size_hint decides alignment when capacity is 0 (above 4 MiB = 64 KiB).
+// The section grows until its end, and no other may begin before. size_hint decides alignment (above 4 MiB = 64 KiB).
 waggle_status wg_segment_section_begin(wg_segment_writer *writer, wg_section_kind kind,
                                        uint16_t name, uint16_t flags, uint32_t stride,
-                                       uint64_t capacity, uint64_t size_hint,
-                                       wg_section_handle *section, waggle_error *error);
+                                       uint64_t size_hint, wg_section_handle *section,
+                                       waggle_error *error);
 waggle_status wg_segment_section_append(wg_segment_writer *writer, wg_section_handle section,
                                         const void *data, size_t size, waggle_error *error);
 waggle_status wg_segment_section_end(wg_segment_writer *writer, wg_section_handle section,
                                      waggle_error *error);
 waggle_status wg_segment_part_end(wg_segment_writer *writer, uint64_t rows, uint64_t sequence,
                                   waggle_error *error);
-// Writes the footer and syncs file and folder. digest NULL = no SHA-256 of the file is asked for.
+// Writes the footer and syncs file and folder. digest NULL = no SHA-256 of the file is asked for, otherwise it was begun.
 waggle_status wg_segment_finish(wg_segment_writer *writer, uint64_t *size,
                                 uint8_t digest[WG_SHA256_SIZE], waggle_error *error);
 // Frees; an unfinished file is removed.

@@ -19,7 +19,10 @@ static void write_part(wg_vfs *vfs)
     uint64_t size = 0;
     WG_OK(wg_segment_create(vfs, NULL, PATH, &writer, &error));
     WG_OK(wg_segment_part_begin(writer, 3, &error));
-    WG_OK(wg_segment_section_begin(writer, WG_SECTION_VECTORS, 0, 0, 4, 500, 0, &section, &error));
+    WG_OK(wg_segment_section_begin(writer, WG_SECTION_VECTORS, 0, 0, 4, 0, &section, &error));
+    for (uint32_t i = 0; i < ROWS; i++)
+        WG_OK(wg_segment_section_append(writer, section, &i, sizeof(i), &error));
+    WG_OK(wg_segment_section_end(writer, section, &error));
     WG_OK(wg_document_writer_create(NULL, writer, &documents, &error));
     for (uint32_t i = 0; i < ROWS; i++) {
         char text[32];
@@ -28,10 +31,8 @@ static void write_part(wg_vfs *vfs)
         waggle_id id = waggle_id_number(i * 7919 % 37); // three of them twice
         WG_OK(wg_id_writer_add(ids, &id, &replaced, &error));
         WG_OK(wg_document_writer_add(documents, (waggle_text){text, (size_t)length}, &error));
-        WG_OK(wg_segment_section_append(writer, section, &i, sizeof(i), &error));
     }
     WG_OK(wg_document_writer_finish(documents, &error));
-    WG_OK(wg_segment_section_end(writer, section, &error));
     WG_OK(wg_id_writer_write(ids, writer, &error));
     WG_OK(wg_segment_part_end(writer, ROWS, 99, &error));
     WG_OK(wg_segment_finish(writer, &size, NULL, &error));

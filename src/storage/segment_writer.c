@@ -1,29 +1,13 @@
 // Writes segment files; the layout is at the top of segment.c.
 //
-// Each open section gathers one block of 1 MiB, so a block is written once, whole, with its checksum
-// computed from memory. Several sections may be open side by side when their capacity was told ahead.
+// Sections follow each other, so a file is written from its start to its end. One block of 1 MiB is gathered at a time,
+// so each is written once, whole, with its checksum computed from memory.
 //
-// The SHA-256 of the file is computed along the way for the bytes that are written at the frontier, the
-// end of the prefix that is hashed already; what was written elsewhere is read back at the end. Of a bulk
-// import the frontier covers the vectors, which are nearly all of the file. A thread can do it behind the writes
-// (segment_digest.c): then the frontier is what it was told to hash.
+// The SHA-256 of the file is computed along the way, or by a thread behind the writes (segment_digest.c).
 #include "base/bytes.h"
 #include "storage/folder.h"
 #include "storage/segment_digest.h"
 #include "storage/segment_format.h"
-
-#define OPEN_MAX 64u // 16 vectors with norms and presence are 48
-
-typedef struct open_section {
-    bool open;
-    uint32_t index;    // in writer->sections
-    uint64_t offset;   // in the file
-    uint64_t capacity; // 0 = grows
-    uint64_t size;     // appended, the buffered bytes included
-    uint8_t *buffer;   // the block that is not complete, or NULL
-    uint32_t fill;
-    wg_buffer checksums; // u32 per block
-} open_section;
 
 typedef struct part_record {
     uint32_t collection;
@@ -37,39 +21,47 @@ struct wg_segment_writer {
     wg_heap *heap;
     wg_file *file;
     char *path;
-    uint64_t end;      // past every section and capacity: where the next may begin
-    uint64_t data_end; // past the last byte written
-    open_section open[OPEN_MAX];
-    uint32_t open_count;
-    bool growing; // an open section has no capacity
+    uint64_t end;     // past every section, the open one included
+    uint64_t written; // past the last byte written
     bool in_part;
-    wg_buffer parts;           // part_record
-    wg_buffer sections;        // wg_section, ascending by offset; block_first counts in checksums
-    wg_buffer checksums;       // u32, in the order in which sections ended
-    uint8_t *spare;            // a block's buffer for the next section
-    wg_sha256 *sha;            // NULL = not asked for
-    uint64_t hashed;           // the frontier; with a thread, what it was told to hash
-    wg_segment_digest *digest; // the thread, or NULL
+    bool in_section;
+    uint8_t *block;      // the begun one of the section, or NULL; kept for the next section
+    size_t fill;         // of block
+    wg_buffer parts;     // part_record
+    wg_buffer sections;  // wg_section, ascending by offset; the last one grows while in_section
+    wg_buffer checksums; // u32 per block, in the order of sections
+    wg_sha256 *sha;      // NULL = not asked for
+    wg_segment_digest *digest; // the thread that hashes, or NULL
     waggle_status failed;
     bool finished;
 };
 
+// Hashes what was written at offset, and the gap before it.
+static void hash(wg_segment_writer *writer, uint64_t offset, const void *data, size_t size)
+{
+    static const uint8_t zeros[4096];
+    if (writer->digest != NULL) { // it reads the gap with what follows
+        wg_segment_digest_reach(writer->digest, offset + size);
+        return;
+    }
+    for (uint64_t gap = offset - writer->written; gap > 0;) {
+        size_t take = (size_t)WG_MIN(gap, sizeof(zeros));
+        wg_sha256_add(writer->sha, zeros, take);
+        gap -= take;
+    }
+    wg_sha256_add(writer->sha, data, size);
+}
+
 static waggle_status write_at(wg_segment_writer *writer, uint64_t offset, const void *data,
                               size_t size, waggle_error *error)
 {
+    WG_ASSERT(offset >= writer->written);
     if (writer->failed != WAGGLE_OK)
         return wg_fail(error, writer->failed, "%s: an earlier write failed", writer->path);
     waggle_status status = wg_file_write(writer->file, offset, data, size, error);
     if (status != WAGGLE_OK) return writer->failed = status;
-    if (writer->sha != NULL && offset == writer->hashed) {
-        writer->hashed += size;
-        if (writer->digest != NULL) {
-            wg_segment_digest_reach(writer->digest, writer->hashed);
-        } else {
-            wg_sha256_add(writer->sha, data, size);
-        }
-    }
-    writer->data_end = WG_MAX(writer->data_end, offset + size);
+    if (writer->sha != NULL) hash(writer, offset, data, size);
+    writer->written = offset + size;
     return WAGGLE_OK;
 }
 
@@ -117,13 +109,12 @@ cleanup:
 
 waggle_status wg_segment_digest_begin(wg_segment_writer *writer, waggle_error *error)
 {
-    WG_ASSERT(writer->sha == NULL && writer->data_end == WG_SEGMENT_HEADER_SIZE);
+    WG_ASSERT(writer->sha == NULL && writer->written == WG_SEGMENT_HEADER_SIZE);
     writer->sha = wg_sha256_create();
     if (writer->sha == NULL) return wg_fail_memory(error, 0, "a SHA-256");
     uint8_t header[WG_SEGMENT_HEADER_SIZE];
     put_header(header);
     wg_sha256_add(writer->sha, header, sizeof(header));
-    writer->hashed = sizeof(header);
     return WAGGLE_OK;
 }
 
@@ -132,7 +123,7 @@ waggle_status wg_segment_digest_begin_thread(wg_segment_writer *writer, waggle_e
     waggle_status status = wg_segment_digest_begin(writer, error);
     if (status != WAGGLE_OK) return status;
     // Without a thread the writer hashes: slower, and no less correct.
-    (void)wg_segment_digest_start(writer->heap, writer->file, writer->sha, writer->hashed,
+    (void)wg_segment_digest_start(writer->heap, writer->file, writer->sha, writer->written,
                                   &writer->digest, NULL);
     return WAGGLE_OK;
 }
@@ -156,124 +147,77 @@ static part_record *last_part(wg_segment_writer *writer)
     return (part_record *)(void *)(writer->parts.data + writer->parts.size) - 1;
 }
 
-// Moves the frontier over the zeros before offset, where everything written so far is hashed.
-static void hash_gap(wg_segment_writer *writer, uint64_t offset)
-{
-    static const uint8_t zeros[4096];
-    if (writer->sha == NULL || writer->open_count > 0 || writer->hashed < writer->data_end) return;
-    if (writer->digest != NULL) { // it reads the gap with what follows
-        writer->hashed = offset;
-        return;
-    }
-    while (writer->hashed < offset) {
-        size_t size = (size_t)WG_MIN(offset - writer->hashed, sizeof(zeros));
-        wg_sha256_add(writer->sha, zeros, size);
-        writer->hashed += size;
-    }
-}
-
-static open_section *free_slot(wg_segment_writer *writer)
-{
-    for (uint32_t i = 0; i < OPEN_MAX; i++) {
-        if (!writer->open[i].open) return &writer->open[i];
-    }
-    return NULL;
-}
-
 waggle_status wg_segment_section_begin(wg_segment_writer *writer, wg_section_kind kind,
                                        uint16_t name, uint16_t flags, uint32_t stride,
-                                       uint64_t capacity, uint64_t size_hint,
-                                       wg_section_handle *section, waggle_error *error)
+                                       uint64_t size_hint, wg_section_handle *section,
+                                       waggle_error *error)
 {
     WG_ASSERT(writer->in_part);
-    WG_ASSERT(!writer->growing); // whose end nobody knows yet
-    open_section *slot = free_slot(writer);
-    if (slot == NULL)
-        return wg_fail(error, WAGGLE_INVALID, "%s: at most %u sections may be open", writer->path,
-                       OPEN_MAX);
-    bool large = WG_MAX(capacity, size_hint) > WG_SECTION_LARGE;
+    WG_ASSERT(!writer->in_section); // whose end nobody knows yet
+    bool large = size_hint > WG_SECTION_LARGE;
     uint64_t offset =
         wg_round_up(writer->end, large ? WG_SECTION_LARGE_ALIGNMENT : WG_SECTION_ALIGNMENT);
-    if (capacity > INT64_MAX - offset)
-        return wg_fail(error, WAGGLE_INVALID, "%s: a section of %" PRIu64 " bytes is too large",
-                       writer->path, capacity);
     wg_section record = {.kind = (uint16_t)kind,
                          .name = name,
                          .version = WG_SECTION_VERSION,
                          .flags = flags,
                          .stride = stride,
                          .offset = offset};
+    *section = (wg_section_handle)(writer->sections.size / sizeof(wg_section));
     if (!wg_buffer_append(&writer->sections, &record, sizeof(record)))
         return wg_fail_memory(error, sizeof(record), "the sections of a segment");
-
-    hash_gap(writer, offset);
-    *slot = (open_section){.open = true, .offset = offset, .capacity = capacity};
-    slot->index = (uint32_t)(writer->sections.size / sizeof(wg_section) - 1);
-    wg_buffer_init(&slot->checksums, writer->heap, WG_MEMORY_SCRATCH);
-    writer->growing = capacity == 0;
-    writer->end = offset + capacity;
-    writer->open_count++;
+    writer->in_section = true;
+    writer->end = offset;
     last_part(writer)->section_count++;
-    *section = (wg_section_handle)(slot - writer->open);
     return WAGGLE_OK;
 }
 
-static open_section *section_of(wg_segment_writer *writer, wg_section_handle handle)
+// The section that is being written, which the caller must mean.
+static wg_section *section_of(wg_segment_writer *writer, wg_section_handle handle)
 {
-    WG_ASSERT(handle < OPEN_MAX);
-    WG_ASSERT(writer->open[handle].open);
-    return &writer->open[handle];
+    WG_ASSERT(writer->in_section);
+    WG_ASSERT(handle == writer->sections.size / sizeof(wg_section) - 1);
+    return (wg_section *)(void *)writer->sections.data + handle;
 }
 
-// Writes the block that ends at section->size, whose bytes are at data.
-static waggle_status write_block(wg_segment_writer *writer, open_section *section, const void *data,
-                                 size_t size, waggle_error *error)
+static waggle_status write_block(wg_segment_writer *writer, const void *data, size_t size,
+                                 waggle_error *error)
 {
     uint32_t crc = wg_crc32c(0, data, size);
-    if (!wg_buffer_append(&section->checksums, &crc, sizeof(crc)))
+    if (!wg_buffer_append(&writer->checksums, &crc, sizeof(crc)))
         return writer->failed = wg_fail_memory(error, sizeof(crc), "checksums of a segment");
-    return write_at(writer, section->offset + section->size - size, data, size, error);
+    waggle_status status = write_at(writer, writer->end, data, size, error);
+    if (status == WAGGLE_OK) writer->end += size;
+    return status;
 }
 
-static waggle_status buffer_get(wg_segment_writer *writer, open_section *section,
-                                waggle_error *error)
+static waggle_status block_get(wg_segment_writer *writer, waggle_error *error)
 {
-    if (section->buffer != NULL) return WAGGLE_OK;
-    section->buffer = writer->spare;
-    writer->spare = NULL;
-    if (section->buffer == NULL)
-        section->buffer = wg_alloc(writer->heap, WG_MEMORY_SCRATCH, WG_BLOCK_SIZE);
-    if (section->buffer == NULL) {
-        writer->failed = WAGGLE_OUT_OF_MEMORY;
-        return wg_fail_memory(error, WG_BLOCK_SIZE, "a block of a segment");
-    }
-    return WAGGLE_OK;
+    if (writer->block != NULL) return WAGGLE_OK;
+    writer->block = wg_alloc(writer->heap, WG_MEMORY_SCRATCH, WG_BLOCK_SIZE);
+    if (writer->block != NULL) return WAGGLE_OK;
+    return writer->failed = wg_fail_memory(error, WG_BLOCK_SIZE, "a block of a segment");
 }
 
 waggle_status wg_segment_section_append(wg_segment_writer *writer, wg_section_handle handle,
                                         const void *data, size_t size, waggle_error *error)
 {
-    open_section *section = section_of(writer, handle);
-    if (section->capacity != 0 && size > section->capacity - section->size)
-        return wg_fail(error, WAGGLE_INVALID,
-                       "%s: %zu bytes more than the %" PRIu64 " of %" PRIu64
-                       " that a section has left",
-                       writer->path, size, section->capacity - section->size, section->capacity);
+    wg_section *section = section_of(writer, handle);
     waggle_status status = WAGGLE_OK;
     const uint8_t *source = data;
     while (status == WAGGLE_OK && size > 0) {
-        size_t take = WG_MIN(size, WG_BLOCK_SIZE - section->fill);
+        size_t take = WG_MIN(size, WG_BLOCK_SIZE - writer->fill);
         section->size += take;
         if (take == WG_BLOCK_SIZE) { // a whole block: not copied
-            status = write_block(writer, section, source, take, error);
+            status = write_block(writer, source, take, error);
         } else {
-            status = buffer_get(writer, section, error);
+            status = block_get(writer, error);
             if (status != WAGGLE_OK) break;
-            memcpy(section->buffer + section->fill, source, take);
-            section->fill += (uint32_t)take;
-            if (section->fill == WG_BLOCK_SIZE) {
-                status = write_block(writer, section, section->buffer, WG_BLOCK_SIZE, error);
-                section->fill = 0;
+            memcpy(writer->block + writer->fill, source, take);
+            writer->fill += take;
+            if (writer->fill == WG_BLOCK_SIZE) {
+                status = write_block(writer, writer->block, WG_BLOCK_SIZE, error);
+                writer->fill = 0;
             }
         }
         source += take;
@@ -282,48 +226,24 @@ waggle_status wg_segment_section_append(wg_segment_writer *writer, wg_section_ha
     return status;
 }
 
-// Frees what an open section holds, and keeps one buffer for the next.
-static void section_close(wg_segment_writer *writer, open_section *section)
-{
-    if (writer->spare == NULL) {
-        writer->spare = section->buffer; // moved
-    } else {
-        wg_free(section->buffer);
-    }
-    wg_buffer_finish(&section->checksums);
-    *section = (open_section){.open = false};
-}
-
 waggle_status wg_segment_section_end(wg_segment_writer *writer, wg_section_handle handle,
                                      waggle_error *error)
 {
-    open_section *section = section_of(writer, handle);
-    waggle_status status = WAGGLE_OK;
-    if (section->fill > 0) {
-        status = write_block(writer, section, section->buffer, section->fill, error);
+    const wg_section *section = section_of(writer, handle);
+    if (writer->fill > 0) {
+        waggle_status status = write_block(writer, writer->block, writer->fill, error);
         if (status != WAGGLE_OK) return status;
-        section->fill = 0;
+        writer->fill = 0;
     }
-    wg_section *record = (wg_section *)(void *)writer->sections.data + section->index;
-    record->size = section->size;
-    record->block_first = writer->checksums.size / sizeof(uint32_t);
-    if (!wg_buffer_append(&writer->checksums, section->checksums.data, section->checksums.size)) {
-        writer->failed = WAGGLE_OUT_OF_MEMORY;
-        return wg_fail_memory(error, section->checksums.size, "checksums of a segment");
-    }
-    if (section->capacity == 0) {
-        writer->growing = false;
-        writer->end = section->offset + section->size;
-    }
-    section_close(writer, section);
-    writer->open_count--;
+    WG_ASSERT(writer->end == section->offset + section->size);
+    writer->in_section = false;
     return WAGGLE_OK;
 }
 
 waggle_status wg_segment_part_end(wg_segment_writer *writer, uint64_t rows, uint64_t sequence,
                                   waggle_error *error)
 {
-    WG_ASSERT(writer->in_part && writer->open_count == 0);
+    WG_ASSERT(writer->in_part && !writer->in_section);
     if (writer->failed != WAGGLE_OK)
         return wg_fail(error, writer->failed, "%s: an earlier write failed", writer->path);
     part_record *part = last_part(writer);
@@ -354,7 +274,7 @@ static void put_section(uint8_t *target, const wg_section *section, uint64_t blo
     wg_put64(target + 32, block_first);
 }
 
-// The footer, of wg_footer_size() bytes. Checksums are put in the order of sections.
+// The footer, of wg_footer_size() bytes.
 static void put_footer(const wg_segment_writer *writer, uint8_t *target)
 {
     const part_record *parts = (const void *)writer->parts.data;
@@ -368,18 +288,13 @@ static void put_footer(const wg_segment_writer *writer, uint8_t *target)
     target += WG_FOOTER_HEAD_SIZE;
     for (uint32_t i = 0; i < part_count; i++, target += WG_FOOTER_PART_SIZE)
         put_part(target, &parts[i]);
-
-    uint8_t *checksums = target + (size_t)section_count * WG_FOOTER_SECTION_SIZE;
     uint64_t block = 0;
     for (uint32_t i = 0; i < section_count; i++, target += WG_FOOTER_SECTION_SIZE) {
-        uint64_t blocks = wg_section_blocks(sections[i].size);
         put_section(target, &sections[i], block);
-        if (blocks > 0)
-            memcpy(checksums + block * WG_FOOTER_CHECKSUM_SIZE,
-                   writer->checksums.data + sections[i].block_first * sizeof(uint32_t),
-                   blocks * WG_FOOTER_CHECKSUM_SIZE);
-        block += blocks;
+        block += wg_section_blocks(sections[i].size);
     }
+    WG_ASSERT(block == writer->checksums.size / sizeof(uint32_t));
+    if (block > 0) memcpy(target, writer->checksums.data, writer->checksums.size);
 }
 
 // Footer and trailer with one write each; *size is that of the file.
@@ -392,7 +307,6 @@ static waggle_status write_footer(wg_segment_writer *writer, uint64_t *size, wag
     uint8_t *footer = wg_alloc(writer->heap, WG_MEMORY_SCRATCH, footer_size);
     if (footer == NULL) return wg_fail_memory(error, footer_size, "the footer of a segment");
     put_footer(writer, footer);
-    hash_gap(writer, offset);
 
     uint8_t trailer[WG_SEGMENT_TRAILER_SIZE] = {0};
     *size = offset + footer_size + sizeof(trailer);
@@ -411,34 +325,11 @@ static waggle_status write_footer(wg_segment_writer *writer, uint64_t *size, wag
     return status;
 }
 
-// Reads back what the frontier did not reach.
-static waggle_status hash_rest(wg_segment_writer *writer, uint64_t size, waggle_error *error)
+static waggle_status digest_end(wg_segment_writer *writer, uint8_t digest[WG_SHA256_SIZE],
+                                waggle_error *error)
 {
-    if (writer->hashed == size) return WAGGLE_OK;
-    uint8_t *block = wg_alloc(writer->heap, WG_MEMORY_SCRATCH, WG_BLOCK_SIZE);
-    if (block == NULL) return wg_fail_memory(error, WG_BLOCK_SIZE, "reading a segment again");
-    waggle_status status = WAGGLE_OK;
-    while (writer->hashed < size) {
-        size_t take = (size_t)WG_MIN(size - writer->hashed, WG_BLOCK_SIZE);
-        status = wg_file_read_all(writer->file, writer->hashed, block, take, error);
-        if (status != WAGGLE_OK) break;
-        wg_sha256_add(writer->sha, block, take);
-        writer->hashed += take;
-    }
-    wg_free(block);
-    return status;
-}
-
-static waggle_status digest_end(wg_segment_writer *writer, uint64_t size,
-                                uint8_t digest[WG_SHA256_SIZE], waggle_error *error)
-{
-    if (writer->sha == NULL) writer->sha = wg_sha256_create();
-    if (writer->sha == NULL) return wg_fail_memory(error, 0, "a SHA-256");
-    // The file is complete: a gap before its end can be read now.
-    if (writer->digest != NULL) wg_segment_digest_reach(writer->digest, writer->hashed);
     waggle_status status = wg_segment_digest_join(writer->digest, false, error);
     writer->digest = NULL;
-    if (status == WAGGLE_OK) status = hash_rest(writer, size, error);
     if (status == WAGGLE_OK) wg_sha256_digest(writer->sha, digest);
     return status;
 }
@@ -447,13 +338,14 @@ waggle_status wg_segment_finish(wg_segment_writer *writer, uint64_t *size,
                                 uint8_t digest[WG_SHA256_SIZE], waggle_error *error)
 {
     WG_ASSERT(!writer->in_part && !writer->finished);
+    WG_ASSERT(digest == NULL || writer->sha != NULL);
     uint64_t file_size = 0;
     waggle_status status = write_footer(writer, &file_size, error);
     if (status != WAGGLE_OK) return status;
     status = wg_file_sync(writer->file, error);
     if (status != WAGGLE_OK) return writer->failed = status;
     if (digest != NULL) {
-        status = digest_end(writer, file_size, digest, error);
+        status = digest_end(writer, digest, error);
         if (status != WAGGLE_OK) return writer->failed = status;
     }
     status = wg_sync_folder_of(writer->vfs, writer->path, error);
@@ -466,16 +358,13 @@ waggle_status wg_segment_finish(wg_segment_writer *writer, uint64_t *size,
 void wg_segment_writer_destroy(wg_segment_writer *writer)
 {
     if (writer == NULL) return;
-    for (uint32_t i = 0; i < OPEN_MAX; i++) {
-        if (writer->open[i].open) section_close(writer, &writer->open[i]);
-    }
     bool made = writer->file != NULL;
     (void)wg_segment_digest_join(writer->digest, true, NULL); // it reads the file
     wg_file_close(writer->file);
     // Nothing refers to an unfinished file: should this fail, it is a leftover that is reported at open.
     if (made && !writer->finished) (void)wg_vfs_unlink(writer->vfs, writer->path, NULL);
     wg_sha256_destroy(writer->sha);
-    wg_free(writer->spare);
+    wg_free(writer->block);
     wg_buffer_finish(&writer->parts);
     wg_buffer_finish(&writer->sections);
     wg_buffer_finish(&writer->checksums);
