@@ -10,6 +10,9 @@
 //       rows, tightly packed, count of them (of absent ones zeros)
 //   SEGMENT   u64 file | u32 owner | u32 part | u64 rows | u64 size | 32 bytes SHA-256
 //   catalog   u32 collection | u32 size of name | u32 size of spec | u32 0 | name | spec
+//
+// A record ends with its last part. Recovery: there is none. The log compares checksums, so what does not fit is
+// damage: WAGGLE_CORRUPT.
 #include "engine/record.h"
 
 #include "base/json.h"
@@ -20,6 +23,7 @@
 
 #define POINTS_HEADER 16u
 #define ABSENT UINT32_MAX
+#define ID_SIZE_MIN 3u // of an id in a record: its size, its tag, one byte
 
 // ---- Batches -----------------------------------------------------------------------------------
 
@@ -379,6 +383,13 @@ static waggle_status damaged(waggle_error *error, const char *what)
     return wg_fail(error, WAGGLE_CORRUPT, "a record of the log is damaged: %s", what);
 }
 
+static waggle_status end_check(const wg_reader *reader, waggle_error *error)
+{
+    if (reader->failed) return damaged(error, "it is too short");
+    // A command that is understood in part must not be executed.
+    return reader->at < reader->size ? damaged(error, "it is too long") : WAGGLE_OK;
+}
+
 static const uint8_t *read_padded(wg_reader *reader, uint64_t size)
 {
     if (size > wg_reader_left(reader)) {
@@ -395,6 +406,8 @@ waggle_status wg_record_points_decode(const wg_spec *spec, const void *data, siz
     *points = (wg_record_points){.count = wg_read32(&reader), .fields = wg_read32(&reader)};
     uint32_t ids_size = wg_read32(&reader);
     uint32_t payload_size = wg_read32(&reader);
+    // Callers take memory for the points before they read them.
+    if (points->count > ids_size / ID_SIZE_MIN) return damaged(error, "more points than ids");
     points->ids = wg_reader_of(read_padded(&reader, ids_size), ids_size);
     uint64_t sizes = (uint64_t)points->count * 4;
     if (payload_size > 0) {
@@ -413,7 +426,7 @@ waggle_status wg_record_points_decode(const wg_spec *spec, const void *data, siz
         if (field->keeps_norm) points->columns[i].norms = read_padded(&reader, sizes);
         points->columns[i].rows = read_padded(&reader, (uint64_t)points->count * field->size);
     }
-    return reader.failed ? damaged(error, "it is too short") : WAGGLE_OK;
+    return end_check(&reader, error);
 }
 
 waggle_status wg_record_id(wg_record_points *points, waggle_id *id, waggle_error *error)
@@ -432,7 +445,7 @@ waggle_status wg_record_payload(wg_record_points *points, uint32_t row, waggle_t
     uint32_t size = wg_get32(points->payload_sizes + (size_t)row * 4);
     if (size == ABSENT) return WAGGLE_OK;
     const char *bytes = wg_read_bytes(&points->payloads, size);
-    if (bytes == NULL) return damaged(error, "payloads");
+    if (bytes == NULL || size > WAGGLE_PAYLOAD_SIZE_MAX) return damaged(error, "payloads");
     *payload = (waggle_text){bytes, size};
     return WAGGLE_OK;
 }
@@ -469,9 +482,8 @@ waggle_status wg_record_segment_decode(const void *data, size_t size, wg_record_
     segment->rows = wg_read64(&reader);
     segment->size = wg_read64(&reader);
     const void *digest = wg_read_bytes(&reader, 32);
-    if (digest == NULL) return damaged(error, "a reference to a segment");
-    memcpy(segment->digest, digest, 32);
-    return WAGGLE_OK;
+    if (digest != NULL) memcpy(segment->digest, digest, 32);
+    return end_check(&reader, error);
 }
 
 waggle_status wg_batch_catalog(wg_batch *batch, const wg_record_catalog *record,
@@ -487,6 +499,17 @@ waggle_status wg_batch_catalog(wg_batch *batch, const wg_record_catalog *record,
     return ok ? WAGGLE_OK : no_memory(batch, error);
 }
 
+// Names are checked before they come into the log. DROP has none.
+static bool name_is_ours(waggle_text name)
+{
+    char copy[WAGGLE_NAME_SIZE_MAX + 1];
+    if (name.size == 0) return true;
+    if (name.size > WAGGLE_NAME_SIZE_MAX || memchr(name.data, 0, name.size) != NULL) return false;
+    memcpy(copy, name.data, name.size);
+    copy[name.size] = 0;
+    return wg_collection_name_check(copy, NULL) == WAGGLE_OK;
+}
+
 waggle_status wg_record_catalog_decode(const void *data, size_t size, wg_record_catalog *record,
                                        waggle_error *error)
 {
@@ -494,8 +517,10 @@ waggle_status wg_record_catalog_decode(const void *data, size_t size, wg_record_
     record->collection = wg_read32(&reader);
     record->name.size = wg_read32(&reader);
     record->spec.size = wg_read32(&reader);
-    wg_read32(&reader);
+    uint32_t zero = wg_read32(&reader);
     record->name.data = wg_read_bytes(&reader, record->name.size);
     record->spec.data = wg_read_bytes(&reader, record->spec.size);
-    return reader.failed ? damaged(error, "a change of the catalog") : WAGGLE_OK;
+    if (!reader.failed && zero != 0) return damaged(error, "a change of the catalog");
+    if (!reader.failed && !name_is_ours(record->name)) return damaged(error, "a collection's name");
+    return end_check(&reader, error);
 }

@@ -63,6 +63,32 @@ WG_TEST(a_damaged_description_is_an_error)
     wg_buffer_finish(&bytes);
 }
 
+// Decodes a description of one vector, with a version, a count and a name.
+static waggle_status decode_named(const char *name, size_t name_size, size_t behind,
+                                  waggle_error *error)
+{
+    uint8_t bytes[64] = {1, 0, 0, 0, 1, 0, 0, 0, WAGGLE_F32, WAGGLE_L2};
+    wg_spec *spec = NULL;
+    wg_put16(bytes + 10, (uint16_t)name_size);
+    wg_put32(bytes + 12, 3);
+    memcpy(bytes + 16, name, name_size);
+    waggle_status status = wg_spec_decode(NULL, bytes, 16 + name_size + behind, &spec, error);
+    wg_free(spec);
+    return status;
+}
+
+WG_TEST(a_description_that_could_not_be_made_is_not_read)
+{
+    waggle_error error;
+    WG_OK(decode_named("name", 4, 0, &error));
+    WG_FAILS_WITH(WAGGLE_CORRUPT, "damaged: the vector's name holds",
+                  decode_named("a/b", 3, 0, &error));
+    WG_CHECK_U64(error.status, WAGGLE_CORRUPT); // and not what a caller's name would be
+    WG_FAILS_WITH(WAGGLE_CORRUPT, "UTF-8", decode_named("\xc3", 1, 0, &error));
+    WG_FAILS(WAGGLE_CORRUPT, decode_named("a\0b", 3, 0, &error));
+    WG_FAILS_WITH(WAGGLE_CORRUPT, "7 bytes follow", decode_named("name", 4, 7, &error));
+}
+
 WG_TEST(descriptions_that_cannot_be_are_refused)
 {
     waggle_error error;
@@ -206,6 +232,113 @@ WG_TEST(a_damaged_record_is_an_error_and_never_read_past)
     wg_free(copy);
     wg_batch_finish(&batch);
     wg_free(spec);
+}
+
+WG_TEST(a_record_of_more_points_than_ids_is_refused_before_memory_is_taken_for_them)
+{
+    waggle_error error;
+    wg_batch batch;
+    wg_record_points points;
+    uint8_t copy[64];
+    const waggle_id ids[2] = {waggle_id_string("a"), waggle_id_string("b")}; // the smallest
+    wg_batch_init(&batch, NULL);
+    WG_OK(wg_batch_delete(&batch, ids, 2, &error));
+    WG_OK(wg_batch_seal(&batch, &error));
+    size_t size = batch.pieces[0].size;
+    WG_CHECK(size <= sizeof copy);
+    memcpy(copy, batch.pieces[0].data, size);
+    WG_OK(wg_record_points_decode(NULL, copy, size, &points, &error));
+    wg_put32(copy, 3);
+    WG_FAILS_WITH(WAGGLE_CORRUPT, "more points than ids",
+                  wg_record_points_decode(NULL, copy, size, &points, &error));
+    wg_put32(copy, UINT32_MAX);
+    WG_FAILS(WAGGLE_CORRUPT, wg_record_points_decode(NULL, copy, size, &points, &error));
+    wg_batch_finish(&batch);
+}
+
+WG_TEST(a_payload_above_the_limit_is_damage)
+{
+    waggle_error error;
+    wg_record_points points;
+    waggle_text payload;
+    uint8_t head[36] = {1}; // one point, its id, and the size of its payload
+    size_t size = sizeof head + WAGGLE_PAYLOAD_SIZE_MAX + 8;
+    wg_put32(head + 8, 10);
+    head[16] = 8; // a number: its size less one, its tag, 8 bytes
+    uint8_t *record = wg_alloc_zeroed(NULL, WG_MEMORY_SCRATCH, size);
+    for (uint32_t more = 0; more < 2; more++) {
+        wg_put32(head + 12, 4 + WAGGLE_PAYLOAD_SIZE_MAX + more);
+        wg_put32(head + 32, WAGGLE_PAYLOAD_SIZE_MAX + more);
+        memcpy(record, head, sizeof head);
+        size_t end = (size_t)wg_round_up(sizeof head + WAGGLE_PAYLOAD_SIZE_MAX + more, 8);
+        WG_OK(wg_record_points_decode(NULL, record, end, &points, &error));
+        waggle_status status = wg_record_payload(&points, 0, &payload, &error);
+        WG_CHECK_U64(status, more == 0 ? WAGGLE_OK : WAGGLE_CORRUPT);
+    }
+    wg_free(record);
+}
+
+WG_TEST(a_record_that_goes_on_behind_its_end_is_damaged)
+{
+    waggle_error error;
+    wg_spec *spec = spec_make();
+    wg_batch batch;
+    wg_record_points points;
+    wg_record_segment segment = {.file = 5};
+    wg_record_catalog record = {
+        .collection = 3, .name = {"name", 4},
+             .spec = {"",     0}
+    };
+    uint8_t copy[512] = {0};
+    batch_make(&batch, spec);
+    size_t size = batch.pieces[0].size;
+    WG_CHECK(size + 8 <= sizeof copy);
+    memcpy(copy, batch.pieces[0].data, size);
+    WG_FAILS_WITH(WAGGLE_CORRUPT, "too long",
+                  wg_record_points_decode(spec, copy, size + 8, &points, &error));
+    wg_batch_finish(&batch);
+    wg_batch_init(&batch, NULL);
+    WG_OK(wg_batch_segment(&batch, &segment, &error));
+    WG_OK(wg_batch_catalog(&batch, &record, &error));
+    WG_OK(wg_batch_seal(&batch, &error));
+    memcpy(copy, batch.pieces[0].data, 64);
+    WG_FAILS_WITH(WAGGLE_CORRUPT, "too long", wg_record_segment_decode(copy, 65, &segment, &error));
+    memcpy(copy, batch.pieces[1].data, 20);
+    WG_FAILS_WITH(WAGGLE_CORRUPT, "too long", wg_record_catalog_decode(copy, 21, &record, &error));
+    copy[12] = 1; // of the zero
+    WG_FAILS_WITH(WAGGLE_CORRUPT, "catalog", wg_record_catalog_decode(copy, 20, &record, &error));
+    wg_batch_finish(&batch);
+    wg_free(spec);
+}
+
+WG_TEST(a_record_with_a_name_that_no_collection_has_is_damaged)
+{
+    waggle_error error;
+    wg_record_catalog read;
+    char longest[WAGGLE_NAME_SIZE_MAX + 1];
+    memset(longest, 'n', sizeof longest);
+    const waggle_text names[] = {
+        {longest, WAGGLE_NAME_SIZE_MAX},
+        {"",      0                   }, // of DROP
+        {"a/b",   3                   },
+        {"a\0b",  3                   },
+        {"\xff",  1                   },
+        {longest, sizeof longest      },
+    };
+    for (size_t i = 0; i < WG_COUNT(names); i++) {
+        wg_record_catalog record = {
+            .collection = 3, .name = names[i], .spec = {"", 0}
+        };
+        wg_batch batch;
+        wg_batch_init(&batch, NULL);
+        WG_OK(wg_batch_catalog(&batch, &record, &error));
+        WG_OK(wg_batch_seal(&batch, &error));
+        const wg_piece *piece = &batch.pieces[0];
+        waggle_status status = wg_record_catalog_decode(piece->data, piece->size, &read, &error);
+        WG_CHECK_U64(status, i < 2 ? WAGGLE_OK : WAGGLE_CORRUPT);
+        if (i >= 2) WG_CHECK(strstr(error.message, "name") != NULL);
+        wg_batch_finish(&batch);
+    }
 }
 
 WG_TEST(records_of_segments_and_the_catalog_read_back_or_are_damaged)

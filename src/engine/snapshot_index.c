@@ -242,29 +242,47 @@ static bool name_is_ours(const char *name)
     return strncmp(name, "seg/", 4) == 0 && wg_name_is_safe(name + 4);
 }
 
+static waggle_status file_take(index_reader *reader, const wg_snapshot_file *file)
+{
+    wg_snapshot_index *index = reader->index;
+    if (file->size > UINT64_MAX - index->bytes)
+        return wg_fail(reader->error, WAGGLE_CORRUPT,
+                       "%s has %" PRIu64 " bytes; with the files before it that is no size",
+                       file->name, file->size);
+    waggle_status status = add(index, file, reader->error);
+    if (status == WAGGLE_OK) index->bytes += file->size;
+    return status;
+}
+
 static waggle_status file_read(index_reader *reader)
 {
     wg_snapshot_file file = {0};
+    bool has_size = false;
+    bool has_digest = false;
     wg_json_token token = WG_JSON_OBJECT_BEGIN;
     waggle_status status = WAGGLE_OK;
     while (status == WAGGLE_OK) {
         status = wg_json_next(&reader->json, &token, reader->error);
         if (status != WAGGLE_OK || token == WG_JSON_OBJECT_END) break;
-        if (wg_json_equals(&reader->json, "name"))
+        if (wg_json_equals(&reader->json, "name")) {
             status = text_read(reader, &file.name);
-        else if (wg_json_equals(&reader->json, "size"))
+        } else if (wg_json_equals(&reader->json, "size")) {
             status = number_read(reader, &file.size);
-        else if (wg_json_equals(&reader->json, "sha256"))
+            has_size = true;
+        } else if (wg_json_equals(&reader->json, "sha256")) {
             status = digest_read(reader, file.digest);
-        else
+            has_digest = true;
+        } else {
             status = value_skip(reader);
+        }
     }
     if (status == WAGGLE_OK && !name_is_ours(file.name))
         status = wg_fail(reader->error, WAGGLE_CORRUPT, "\"%.100s\" is no file of a snapshot",
                          file.name == NULL ? "" : file.name);
-    if (status == WAGGLE_OK) status = add(reader->index, &file, reader->error);
-    if (status == WAGGLE_OK) reader->index->bytes += file.size;
-    return status;
+    if (status == WAGGLE_OK && !(has_size && has_digest))
+        status = wg_fail(reader->error, WAGGLE_CORRUPT, "%s has no %s", file.name,
+                         has_size ? "SHA-256" : "size");
+    return status == WAGGLE_OK ? file_take(reader, &file) : status;
 }
 
 static waggle_status files_read(index_reader *reader)
@@ -283,11 +301,22 @@ static waggle_status files_read(index_reader *reader)
     return status;
 }
 
+// At once: a newer format may go on in any way.
+static waggle_status format_read(index_reader *reader)
+{
+    waggle_status status = number_read(reader, &reader->format);
+    if (status == WAGGLE_OK && reader->format > WG_SNAPSHOT_FORMAT)
+        return wg_fail(reader->error, WAGGLE_FORMAT_VERSION,
+                       "format %" PRIu64 " is newer than %u, the newest this library reads",
+                       reader->format, WG_SNAPSHOT_FORMAT);
+    return status;
+}
+
 static waggle_status member_read(index_reader *reader)
 {
     wg_snapshot_index *index = reader->index;
     const wg_json_reader *json = &reader->json;
-    if (wg_json_equals(json, "format")) return number_read(reader, &reader->format);
+    if (wg_json_equals(json, "format")) return format_read(reader);
     if (wg_json_equals(json, "name")) return text_read(reader, &index->name);
     if (wg_json_equals(json, "created_s")) return number_read(reader, &index->created_s);
     if (wg_json_equals(json, "sequence")) return number_read(reader, &index->sequence);
@@ -307,13 +336,20 @@ static waggle_status index_decode(index_reader *reader)
         if (status != WAGGLE_OK || token == WG_JSON_OBJECT_END) break;
         status = member_read(reader);
     }
-    if (status == WAGGLE_OK && reader->format > WG_SNAPSHOT_FORMAT)
-        return wg_fail(reader->error, WAGGLE_FORMAT_VERSION,
-                       "format %" PRIu64 " is newer than %u, the newest this library reads",
-                       reader->format, WG_SNAPSHOT_FORMAT);
+    if (status == WAGGLE_OK) status = wg_json_next(&reader->json, &token, reader->error); // the end
     if (status == WAGGLE_OK && (reader->format == 0 || reader->index->name == NULL))
         status = wg_fail(reader->error, WAGGLE_CORRUPT, "format or name is missing");
     return status;
+}
+
+// Sorts the files. No two have the same name: which of them would count?
+static waggle_status files_order(wg_snapshot_index *index, waggle_error *error)
+{
+    size_t count = wg_snapshot_file_count(index);
+    wg_snapshot_index_sort(index);
+    size_t doubles = count - wg_snapshot_file_count(index);
+    if (doubles == 0) return WAGGLE_OK;
+    return wg_fail(error, WAGGLE_CORRUPT, "%zu of %zu files are listed before", doubles, count);
 }
 
 // The checksum is the last member, and covers what is before its comma.
@@ -373,9 +409,9 @@ waggle_status wg_snapshot_index_read(wg_vfs *vfs, wg_heap *heap, const char *fol
     index_reader reader = {.index = index, .error = error};
     wg_json_reader_init(&reader.json, (const char *)text.data, text.size);
     status = index_decode(&reader);
+    if (status == WAGGLE_OK) status = files_order(index, error);
     if (status == WAGGLE_INVALID) status = WAGGLE_CORRUPT; // what the JSON reader says
     if (status != WAGGLE_OK) wg_fail_context(error, status, "%s", path);
-    wg_snapshot_index_sort(index);
 
 cleanup:
     wg_buffer_finish(&text);

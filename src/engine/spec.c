@@ -163,7 +163,9 @@ static waggle_status field_decode(wg_reader *reader, wg_vector_field *field, wag
         memchr(name, 0, name_size) != NULL)
         return wg_fail(error, WAGGLE_CORRUPT, "a collection's description is damaged");
     memcpy(field->name, name, name_size);
-    return field_check(field, error);
+    waggle_status status =
+        name_check("vector's name", field->name, WAGGLE_VECTOR_NAME_SIZE_MAX, error);
+    return status == WAGGLE_OK ? field_check(field, error) : status;
 }
 
 waggle_status wg_spec_decode(wg_heap *heap, const void *data, size_t size, wg_spec **spec,
@@ -183,7 +185,12 @@ waggle_status wg_spec_decode(wg_heap *heap, const void *data, size_t size, wg_sp
     for (uint32_t i = 0; status == WAGGLE_OK && i < count; i++)
         status = field_decode(&reader, &made->fields[i], error);
     if (status == WAGGLE_OK) status = names_unique(made, error);
-    if (status == WAGGLE_INVALID) status = WAGGLE_CORRUPT;
+    if (status == WAGGLE_OK && wg_reader_left(&reader) > 0)
+        status = wg_fail(error, WAGGLE_CORRUPT,
+                         "a collection's description is damaged: %zu bytes follow it",
+                         wg_reader_left(&reader));
+    if (status == WAGGLE_INVALID) // what it says cannot be
+        status = wg_fail_context(error, WAGGLE_CORRUPT, "a collection's description is damaged");
     if (status != WAGGLE_OK) {
         wg_free(made);
         return status;
