@@ -232,6 +232,52 @@ WG_TEST(crashes_lose_nothing_that_was_promised)
     sim_disk_destroy(disk);
 }
 
+// One life in which a flush fails and what it should have written may count as clean. Then no crash is needed to
+// begin anew, and what the next life finds need not be on the disk.
+static void one_failing_life(wg_vfs *disk, model *of, test_random *random)
+{
+    static const sim_call calls[] = {SIM_SYNC,  SIM_SYNC,   SIM_SYNC,   SIM_SYNC,    SIM_SYNC_DIR,
+                                     SIM_WRITE, SIM_RENAME, SIM_UNLINK, SIM_ALLOCATE};
+    waggle_error error = {0};
+    wg_log *log = NULL;
+    waggle_durability mode = random_mode(random);
+    sim_call call = calls[test_below(random, WG_COUNT(calls))];
+    sim_disk_fail(disk, call, 1 + test_below(random, 8), WAGGLE_IO, test_below(random, 4) == 0,
+                  test_below(random, 2) == 0);
+    // What could not be flushed cannot be removed either, and is found by the next life.
+    if (call == SIM_SYNC && test_below(random, 2) == 0)
+        sim_disk_fail(disk, SIM_UNLINK, 1, WAGGLE_IO, true, false);
+    waggle_status status = open_log(disk, NULL, mode, &log, &error);
+    if (status == WAGGLE_OK) {
+        check_contents(log, of);
+        of->promises = mode == WAGGLE_SYNC;
+        work(log, of, random, 1 + (uint32_t)test_below(random, 10));
+    } else {
+        if (status != WAGGLE_IO) fail_msg("life: %s", error.message); // never damage
+    }
+    wg_log_close(log);
+    sim_disk_fail(disk, call, 0, WAGGLE_IO, false, false);
+    sim_disk_fail(disk, SIM_UNLINK, 0, WAGGLE_IO, false, false);
+    if (test_below(random, 3) == 0) sim_disk_crash(disk, test_next(random));
+}
+
+WG_TEST(failed_flushes_lose_nothing_that_was_promised)
+{
+    static model of;
+    uint64_t lives = test_rounds(5000, 1000000);
+    test_random random = {test_seed(21)};
+    wg_vfs *disk = NULL;
+    for (uint64_t life = 0; life < lives; life++) {
+        if (disk == NULL || of.count + 500 > BATCHES_MAX || life % 12 == 0) {
+            sim_disk_destroy(disk);
+            disk = new_disk(test_next(&random));
+            of = (model){0};
+        }
+        one_failing_life(disk, &of, &random);
+    }
+    sim_disk_destroy(disk);
+}
+
 // A disk with a log that ends in batches which were written and not flushed.
 static wg_vfs *unflushed_disk(model *of, uint64_t seed, wg_log **log)
 {
@@ -283,13 +329,14 @@ WG_TEST(a_torn_end_never_comes_back)
     }
 }
 
-static void append_equal(wg_log *log, uint8_t first)
+// A batch of one record that has `size` bytes in the file.
+static void append_equal(wg_log *log, uint8_t first, size_t size)
 {
     waggle_error error = {0};
     static model of;
     static one slot;
-    uint8_t data[16] = {first};
-    wg_piece piece = {data, sizeof(data)};
+    uint8_t data[1024] = {first};
+    wg_piece piece = {data, size - WG_RECORD_HEADER_SIZE};
     of = (model){0};
     slot = (one){.model = &of};
     slot.append = (wg_append){.count = 1, .records = &piece, .done = one_done, .context = &slot};
@@ -310,7 +357,7 @@ WG_TEST(a_batch_behind_a_lost_one_is_not_found_behind_another)
     wg_vfs *disk = new_disk(1);
     WG_OK(open_log(disk, NULL, WAGGLE_OFF, &log, &error));
     for (uint8_t i = 1; i <= 3; i++) {
-        append_equal(log, i);
+        append_equal(log, i, 48);
     }
     wg_log_close(log);
     WG_OK(wg_file_open(disk, "/db/log/00000001.wlog", WG_OPEN_WRITE, &file, &error));
@@ -318,13 +365,46 @@ WG_TEST(a_batch_behind_a_lost_one_is_not_found_behind_another)
     wg_file_close(file);
     WG_OK(open_log(disk, NULL, WAGGLE_SYNC, &log, &error));
     WG_CHECK_U64(wg_log_state_get(log).last, 1);
-    append_equal(log, 4);
+    append_equal(log, 4, 48);
     sim_disk_crash(disk, 1);
     wg_log_close(log);
     WG_OK(open_log(disk, NULL, WAGGLE_SYNC, &log, &error));
     WG_CHECK_U64(wg_log_state_get(log).last, 2);
     wg_log_close(log);
     sim_disk_destroy(disk);
+}
+
+// The same when the flush of the cut fails: the zeros over the third batch are read, but the disk never gets them.
+WG_TEST(a_cut_whose_flush_failed_is_made_once_more)
+{
+    static const uint8_t zeros[512];
+    for (uint64_t seed = 0; seed < 32; seed++) {
+        waggle_error error = {0};
+        wg_log *log = NULL;
+        wg_file *file = NULL;
+        wg_vfs *disk = new_disk(seed);
+        sim_disk_failed_sync(disk, SIM_FAILED_SYNC_LOSES);
+        WG_OK(open_log(disk, NULL, WAGGLE_OFF, &log, &error));
+        for (uint8_t i = 1; i <= 3; i++) {
+            append_equal(log, i, sizeof(zeros));
+        }
+        wg_log_close(log);
+        WG_OK(wg_file_open(disk, "/db/log/00000001.wlog", WG_OPEN_WRITE, &file, &error));
+        WG_OK(wg_file_write(file, WG_LOG_DATA_START + sizeof(zeros), zeros, sizeof(zeros), &error));
+        WG_OK(wg_file_sync(file, &error));
+        wg_file_close(file);
+        sim_disk_fail(disk, SIM_SYNC, 1, WAGGLE_IO, false, false);
+        WG_FAILS(WAGGLE_IO, open_log(disk, NULL, WAGGLE_SYNC, &log, &error));
+        WG_OK(open_log(disk, NULL, WAGGLE_SYNC, &log, &error));
+        WG_CHECK_U64(wg_log_state_get(log).last, 1);
+        append_equal(log, 4, sizeof(zeros));
+        sim_disk_crash(disk, seed);
+        wg_log_close(log);
+        WG_OK(open_log(disk, NULL, WAGGLE_SYNC, &log, &error));
+        WG_CHECK_U64(wg_log_state_get(log).last, 2);
+        wg_log_close(log);
+        sim_disk_destroy(disk);
+    }
 }
 
 // A killed process leaves records with the operating system. Opened again, the log calls them durable.

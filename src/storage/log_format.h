@@ -26,10 +26,15 @@
 // commit mark behind the last batch, only to carry such a proof.
 //
 // Opening for writing cuts a torn end off, so that it can never come back: files behind the end, which
-// hold the middle of a batch, are removed, newest first, and the file with the end is overwritten with zeros up to the
-// last record that looks sound, and flushed, before anything is appended. A crash meanwhile leaves
-// a log with the same end, because nothing there can prove anything. Records of a file's earlier life
-// have another salt and lower sequences.
+// hold the middle of a batch, are removed, newest first, and the file with the end is overwritten with zeros from
+// there on, and flushed, before anything is appended. A crash meanwhile leaves a log with the same end, because
+// nothing there can prove anything. Records of a file's earlier life have another salt and lower sequences.
+//
+// A flush that failed. The operating system may give up what it could not write, still show it to whoever reads, and
+// call the next flush a success. So after a failure the log takes no more, and opening trusts what it reads only as
+// far as `durable` of a sound record proves it: records that nothing proves are written once more, and the zeros
+// are written whether or not anything is found to lie under them. Only a log that was closed needs neither: the
+// record of its closing is the proof of all before it, and that nothing else lies behind.
 #pragma once
 
 #include "storage/log.h"

@@ -6,12 +6,15 @@
 #include <string.h>
 
 #define ZEROS_SIZE (64u << 10)
+#define REWRITE_SIZE (16u << 10)
 
 // What is known of the end. Places are indexes of log->files.
 typedef struct log_end {
     uint64_t committed; // the last sequence of the last whole batch
     uint32_t file;      // in which it ends
     uint64_t offset;
+    uint64_t unproven;    // from here to the offset nothing proves the file to be durable
+    bool closed;          // as closing leaves it: one record behind it, which proves all before
     wg_log_tail tail;     // what is found behind it in that file
     uint64_t damaged_seq; // where reading ended in the last file
     uint64_t damaged_offset;
@@ -173,16 +176,22 @@ static waggle_status walk_last(wg_file_log *log, wg_log_cursor *cursor, log_end 
     waggle_status status = cursor_open(log, cursor, last, &file, error);
     if (status != WAGGLE_OK) return status;
     uint64_t seq = last->header.first;
+    uint64_t proven = seq - 1; // what proves a record of this file proves its header, too
     bool sound = true;
     *end = (log_end){.committed = last->header.committed,
                      .file = log->file_count - 1,
                      .offset = WG_LOG_DATA_START};
     for (;;) {
         wg_log_entry entry;
+        uint64_t offset = cursor->offset;
         status = wg_log_cursor_next(cursor, seq, &entry, &sound, error);
         if (status != WAGGLE_OK) goto cleanup;
         if (!sound) break;
         seq++;
+        if (entry.durable > proven) { // all before it: a record is written behind what was flushed
+            proven = entry.durable;
+            end->unproven = offset;
+        }
         if (!entry.commit) continue;
         end->committed = entry.seq;
         end->offset = cursor->offset;
@@ -192,6 +201,11 @@ static waggle_status walk_last(wg_file_log *log, wg_log_cursor *cursor, log_end 
     cursor->offset = end->offset;
     status = wg_log_cursor_tail(cursor, WG_MAX(end->committed + 1, last->header.first), &end->tail,
                                 error);
+    if (end->tail.durable >= WG_MAX(end->committed, last->header.first)) {
+        end->unproven = end->offset;
+        end->closed = end->tail.complete && end->tail.end == end->offset + WG_RECORD_HEADER_SIZE;
+    }
+    end->unproven = WG_MIN(end->unproven, end->offset);
 cleanup:
     wg_file_close(file);
     return status;
@@ -221,6 +235,8 @@ static waggle_status walk_back(wg_file_log *log, wg_log_cursor *cursor, log_end 
         goto cleanup;
     }
     end->offset = cursor->offset;
+    end->unproven = end->offset; // the next file's header proves this one
+    end->closed = false;
     uint64_t seq = WG_MAX(end->committed + 1, place->header.first);
     status = wg_log_cursor_tail(cursor, seq, &end->tail, error);
 cleanup:
@@ -278,18 +294,31 @@ static waggle_status zero_range(wg_file *file, uint64_t from, uint64_t to, waggl
     return status;
 }
 
-// Overwrites and flushes a part of a file; also if the part is empty: what a killed process wrote may be
-// with the operating system only. The file stays open.
-static waggle_status file_zero(wg_file_log *log, const wg_log_file *place, uint64_t from,
-                               uint64_t to, wg_file **opened, waggle_error *error)
+static waggle_status write_again(wg_file *file, uint64_t from, uint64_t to, waggle_error *error)
+{
+    uint8_t bytes[REWRITE_SIZE];
+    waggle_status status = WAGGLE_OK;
+    while (from < to && status == WAGGLE_OK) {
+        size_t size = (size_t)WG_MIN(to - from, (uint64_t)sizeof(bytes));
+        status = wg_file_read_all(file, from, bytes, size, error);
+        if (status == WAGGLE_OK) status = wg_file_write(file, from, bytes, size, error);
+        from += size;
+    }
+    return status;
+}
+
+// Makes the file durable up to the end, and zeros behind it up to `to`. The file stays open.
+static waggle_status file_settle(wg_file_log *log, const log_end *end, uint64_t to,
+                                 wg_file **opened, waggle_error *error)
 {
     char path[WG_PATH_SIZE_MAX];
     wg_file *file = NULL;
-    waggle_status status = wg_log_path(log, path, place->header.number, error);
+    waggle_status status = wg_log_path(log, path, log->files[end->file].header.number, error);
     if (status != WAGGLE_OK) return status;
     status = wg_file_open(log->vfs, path, WG_OPEN_WRITE, &file, error);
     if (status != WAGGLE_OK) return status;
-    status = zero_range(file, from, to, error);
+    status = write_again(file, end->unproven, end->offset, error);
+    if (status == WAGGLE_OK) status = zero_range(file, end->offset, to, error);
     if (status == WAGGLE_OK) status = wg_file_sync(file, error);
     if (status != WAGGLE_OK) {
         wg_file_close(file);
@@ -313,9 +342,8 @@ static waggle_status cut(wg_file_log *log, const log_end *end, wg_file **active,
         if (status != WAGGLE_OK) return status;
         log->file_count--;
     }
-    const wg_log_file *last = &log->files[end->file];
-    uint64_t to = end->tail.complete ? end->tail.end : last->header.size;
-    return file_zero(log, last, end->offset, to, active, error);
+    uint64_t to = end->closed ? end->tail.end : log->files[end->file].header.size;
+    return file_settle(log, end, to, active, error);
 }
 
 // ---- Spares.
@@ -340,7 +368,9 @@ static waggle_status adopt_spare(wg_file_log *log, uint64_t number, waggle_error
         (void)wg_vfs_unlink(log->vfs, path, NULL);
         return WAGGLE_OK;
     }
-    status = wg_file_sync(file, error);
+    // Its size was lost if the flush of its preparation failed, and is flushed with its last bytes.
+    status = zero_range(file, size - WG_LOG_DATA_START, size, error);
+    if (status == WAGGLE_OK) status = wg_file_sync(file, error);
     if (status != WAGGLE_OK) goto cleanup;
     wg_log_spare spare = {.number = number, .size = (uint32_t)size, .file = file};
     status = wg_log_spare_add(log, spare, error);

@@ -47,7 +47,9 @@ static waggle_status spare_prepare(wg_file_log *log, uint32_t size, waggle_error
     if (status != WAGGLE_OK) return status;
     status = wg_file_open(log->vfs, path, WG_OPEN_CREATE, &file, error);
     if (status != WAGGLE_OK) goto cleanup;
-    status = wg_file_allocate(file, size, error);
+    // From its beginning, also if the file is there: of one that could not be flushed nothing may be on the disk.
+    status = wg_file_truncate(file, 0, error);
+    if (status == WAGGLE_OK) status = wg_file_allocate(file, size, error);
     if (status != WAGGLE_OK) goto cleanup;
     status = wg_file_sync(file, error);
     if (status != WAGGLE_OK) goto cleanup;

@@ -13,7 +13,11 @@
 // An edit is flushed before the next one is written. So the first edit that is not sound ends the manifest if
 // nothing sound follows (a crash while it was written: nobody was told), and is damage otherwise. To show damage of
 // the last edit, too, an empty edit is written behind each one once it is flushed; the next edit replaces
-// it. Opening for writing truncates the file to its last edit.
+// it.
+//
+// Opening for writing leaves a file alone that ends with an empty edit. Otherwise it truncates the file to its last
+// edit, and writes that edit once more if no empty one proves it: when a flush fails, the operating system may give up what it could not write, still show it to whoever
+// reads, and call the next flush a success.
 //
 // Rewriting: MANIFEST.new is written, flushed, and renamed over MANIFEST, and the folder is flushed. Everything
 // up to `complete` was there before the rename, so a shorter file is damage.
@@ -132,6 +136,8 @@ typedef struct edit_reader {
     wg_file *file;
     uint64_t size; // of the file
     uint64_t offset;
+    uint64_t unproven; // where what nothing proves to be durable begins: an edit, or the offset
+    bool proven;       // an empty edit ends the file: all before it was flushed
     wg_buffer window;
     uint64_t at; // of the window
 } edit_reader;
@@ -232,7 +238,9 @@ static waggle_status read_edits(wg_manifest *manifest, edit_reader *reader, wagg
         waggle_status status = edit_read(reader, reader->offset, manifest->header.salt, next, next,
                                          &edit, &checked, error);
         if (status != WAGGLE_OK) return status;
-        if (edit == NULL || wg_get32(edit) == 0) break; // an empty one only proves those before it
+        if (edit != NULL) reader->unproven = reader->offset; // all before it was flushed
+        reader->proven = edit != NULL && wg_get32(edit) == 0;
+        if (edit == NULL || reader->proven) break;
         status = edit_apply(manifest, edit, reader->offset, error);
         if (status != WAGGLE_OK) return status;
         reader->offset += edit_bytes(wg_get32(edit));
@@ -241,9 +249,26 @@ static waggle_status read_edits(wg_manifest *manifest, edit_reader *reader, wagg
     return check_tail(manifest, reader, error);
 }
 
+// Cuts off what is behind the last edit, and makes the file durable up to there. The last edit is written once more
+// if nothing proves it: what a killed process wrote may be with the operating system only, and after a flush that
+// failed there, too, as if it were on the disk. A file that is as writing leaves it stays as it is.
+static waggle_status settle(edit_reader *reader, waggle_error *error)
+{
+    waggle_status status = WAGGLE_OK;
+    if (reader->proven && reader->size == reader->offset + EDIT_HEADER_SIZE) return WAGGLE_OK;
+    size_t size = (size_t)(reader->offset - reader->unproven);
+    const uint8_t *edit = NULL;
+    if (size > 0) status = window_move(reader, reader->unproven, size, &edit, error);
+    if (edit != NULL) status = wg_file_write(reader->file, reader->unproven, edit, size, error);
+    if (status == WAGGLE_OK && reader->size > reader->offset)
+        status = wg_file_truncate(reader->file, reader->offset, error);
+    if (status != WAGGLE_OK) return status;
+    return wg_file_sync(reader->file, error);
+}
+
 static waggle_status manifest_read(wg_manifest *manifest, waggle_error *error)
 {
-    edit_reader reader = {.file = manifest->file, .offset = HEADER_SIZE};
+    edit_reader reader = {.file = manifest->file, .offset = HEADER_SIZE, .unproven = HEADER_SIZE};
     wg_buffer_init(&reader.window, manifest->heap, WG_MEMORY_SCRATCH);
     const uint8_t *bytes = NULL;
     waggle_status status = wg_file_size(manifest->file, &reader.size, error);
@@ -258,11 +283,7 @@ static waggle_status manifest_read(wg_manifest *manifest, waggle_error *error)
     status = read_edits(manifest, &reader, error);
     if (status != WAGGLE_OK) goto cleanup;
     manifest->size = reader.offset;
-    if (!manifest->read_only && reader.size > reader.offset) {
-        status = wg_file_truncate(manifest->file, reader.offset, error);
-    }
-    // Also without a cut: what a killed process wrote may be with the operating system only.
-    if (status == WAGGLE_OK && !manifest->read_only) status = wg_file_sync(manifest->file, error);
+    if (!manifest->read_only) status = settle(&reader, error);
 cleanup:
     wg_buffer_finish(&reader.window);
     return status;

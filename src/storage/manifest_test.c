@@ -304,6 +304,40 @@ WG_TEST(crashes_keep_whole_edits)
     sim_disk_destroy(disk);
 }
 
+// An edit whose flush failed is found by whoever opens the manifest next, with or without a crash between. From
+// then on it stays, though the system may take it for flushed without having written it.
+WG_TEST(an_edit_that_is_found_after_a_failed_flush_survives_crashes)
+{
+    unsigned kept = 0;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        waggle_error error = {0};
+        test_random random = {seed};
+        wg_vfs *disk = new_disk(seed);
+        sim_disk_failed_sync(disk, SIM_FAILED_SYNC_LOSES);
+        wg_manifest *manifest = open_manifest(disk);
+        WG_OK(random_commit(manifest, &random, &error));
+        uint64_t before = digest(manifest);
+        sim_disk_fail(disk, SIM_SYNC, 1, WAGGLE_IO, false, false);
+        WG_FAILS(WAGGLE_IO, random_commit(manifest, &random, &error));
+        wg_manifest_close(manifest);
+        if (seed % 4 == 0) { // opening fails in the same way
+            sim_disk_fail(disk, SIM_SYNC, 1, WAGGLE_IO, false, false);
+            WG_FAILS(WAGGLE_IO,
+                     wg_manifest_open(disk, NULL, "/db", true, false, uuid, &manifest, &error));
+        }
+        manifest = open_manifest(disk);
+        uint64_t found = digest(manifest);
+        kept += found != before;
+        if (seed % 2 == 0) WG_OK(random_commit(manifest, &random, &error));
+        uint64_t expected = digest(manifest);
+        wg_manifest_close(manifest);
+        sim_disk_crash(disk, seed);
+        WG_CHECK_U64(digest_of(disk), expected);
+        sim_disk_destroy(disk);
+    }
+    WG_CHECK_U64(kept, 40);
+}
+
 // A manifest of several edits, and the state after each.
 static wg_vfs *edited_disk(uint64_t *states, uint32_t count)
 {

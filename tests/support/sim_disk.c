@@ -266,14 +266,27 @@ static waggle_status sim_write(wg_file *base, uint64_t offset, const wg_piece *p
     return leave(disk, status);
 }
 
+// A sync fails that was made to: of a machine that died the crash decides what it keeps.
+static bool sync_loses(const sim_disk *disk, test_random *random)
+{
+    if (disk->dead || disk->failed_sync == SIM_FAILED_SYNC_KEEPS) return false;
+    random->state = disk->seed ^ wg_hash64(disk->failed);
+    return disk->failed_sync == SIM_FAILED_SYNC_LOSES || test_below(random, 2) == 0;
+}
+
 static waggle_status sim_sync(wg_file *base, waggle_error *error)
 {
+    sim_handle *handle = handle_of(base);
     sim_disk *disk = enter(base->vfs);
+    test_random random;
     // A file opened for reading may be synced, as on POSIX.
-    waggle_status status = begin(disk, SIM_SYNC, true, handle_of(base)->name, NULL, error);
-    if (status == WAGGLE_OK && handle_of(base)->life != disk->life)
-        status = wg_fail(error, WAGGLE_IO, "%s: opened before the crash", handle_of(base)->name);
-    if (status == WAGGLE_OK) sim_file_sync(handle_of(base)->node);
+    waggle_status status = begin(disk, SIM_SYNC, true, handle->name, NULL, error);
+    if (handle->life != disk->life)
+        status = wg_fail(error, WAGGLE_IO, "%s: opened before the crash", handle->name);
+    else if (status == WAGGLE_OK)
+        sim_file_sync(handle->node);
+    else if (sync_loses(disk, &random))
+        sim_file_lose(handle->node, &random);
     return leave(disk, status);
 }
 
@@ -435,7 +448,10 @@ static waggle_status sim_sync_dir(wg_vfs *vfs, const char *path, waggle_error *e
     waggle_status status = begin(disk, SIM_SYNC_DIR, true, path, NULL, error);
     if (status == WAGGLE_OK && (at.node == NULL || !at.node->folder))
         status = fail_missing(error, path);
-    if (status == WAGGLE_OK) sim_folder_sync(disk, at.node);
+    if (status == WAGGLE_OK)
+        sim_folder_sync(disk, at.node);
+    else if (!disk->dead && disk->failed_sync == SIM_FAILED_SYNC_LOSES && at.node != NULL)
+        sim_folder_lose(disk, at.node);
     return leave(disk, status);
 }
 
@@ -565,6 +581,7 @@ wg_vfs *sim_disk_copy(const wg_vfs *vfs)
     wg_mutex_lock(&disk->guard);
     copy->space = disk->space;
     copy->life = disk->life;
+    copy->failed_sync = disk->failed_sync;
     sim_store_copy(copy, disk);
     wg_mutex_unlock(&disk->guard);
     return &copy->base;
@@ -605,6 +622,13 @@ void sim_disk_fail(wg_vfs *vfs, sim_call call, uint64_t n, waggle_status status,
     sim_disk *disk = enter(vfs);
     disk->rules[call] = (sim_rule){n, status, persistent, torn};
     memset(disk->counts, 0, sizeof(disk->counts));
+    leave(disk, WAGGLE_OK);
+}
+
+void sim_disk_failed_sync(wg_vfs *vfs, sim_failed_sync what)
+{
+    sim_disk *disk = enter(vfs);
+    disk->failed_sync = what;
     leave(disk, WAGGLE_OK);
 }
 

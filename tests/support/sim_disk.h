@@ -41,6 +41,20 @@ typedef enum sim_call {
 // writes its first half first if torn. n = 0 ends it.
 void sim_disk_fail(wg_vfs *disk, sim_call call, uint64_t n, waggle_status status, bool persistent,
                    bool torn);
+
+// What a sync (of a file or folder) that is made to fail leaves behind. Linux marks pages clean that it could
+// not write: the next sync succeeds and does not write them, reading finds them as long as they are cached, and
+// after a crash the old ones are there (PostgreSQL's "fsyncgate", 2018; Rebello et al., ATC 2020). Names are
+// in the journal of today's file systems, which stop altogether when they cannot write it (sim_disk_fail with SIM_ANY
+// from then on), so they are lost only if that is asked for.
+typedef enum sim_failed_sync {
+    SIM_FAILED_SYNC_BY_SEED, // files: one of the others, drawn at each failure; folders: KEEPS
+    SIM_FAILED_SYNC_KEEPS,   // still dirty: the next sync that succeeds makes it durable
+    SIM_FAILED_SYNC_LOSES, // a part was written; the rest no sync makes durable until it is written once more
+} sim_failed_sync;
+
+void sim_disk_failed_sync(wg_vfs *disk, sim_failed_sync what);
+
 uint64_t sim_disk_failed(const wg_vfs *disk); // calls that were made to fail so far
 uint64_t sim_disk_count(const wg_vfs *disk,
                         sim_call call); // calls of this kind since the last sim_disk_fail

@@ -5,11 +5,17 @@
 // gives each changed sector its old bytes or its new ones, and the file its old size, its new size, or
 // one between them.
 //
+// A sync that fails may lose what it should have written, as Linux does: the sectors count as clean, reading
+// finds their new bytes, and no later sync writes them, until they are written once more. Their undo records stay
+// until then, and a crash puts the old bytes back. Growth that was lost becomes durable as far as a sync
+// writes sectors of it, or when the size changes once more; a shorter size is never lost.
+//
 // A folder keeps two tables of names, as they are and as they are durable, and the disk the list of
 // changes that lead from the durable tables to the others. sync_dir applies those of one folder, a crash
 // a random choice. Changes of one file survive in their order: that a later one does while an earlier
 // does not, as removing the old name of a file whose new name is lost, no journal would leave behind.
-// A rename is one change. Making a file's name durable is sync_dir's work alone, never sync's.
+// A rename is one change. Making a file's name durable is sync_dir's work alone, never sync's. Changes that a
+// failed sync_dir lost become durable only with a later change that needs them.
 #include "support/sim_store.h"
 
 #include "base/hash.h"
@@ -202,7 +208,7 @@ static void file_reserve(sim_node *file, uint64_t size)
 
 static void save_sector(sim_node *file, uint64_t sector)
 {
-    sim_undo undo = {sector, SIM_NO_BYTES};
+    sim_undo undo = {.sector = sector, .slot = SIM_NO_BYTES};
     if (sector < sectors_of(file->durable_size)) {
         file->saved = sim_grow(file->saved, file->saved_count, &file->saved_capacity, SIM_SECTOR);
         undo.slot = (uint32_t)file->saved_count++;
@@ -213,25 +219,75 @@ static void save_sector(sim_node *file, uint64_t sector)
     file->undo[file->undo_count++] = undo;
 }
 
+static uint64_t bit_of(uint64_t sector)
+{
+    return (uint64_t)1 << sector % 64;
+}
+
+// Lost sectors that are written once more are dirty like others.
+static void find_lost(sim_node *file, uint64_t sector)
+{
+    for (size_t i = 0; i < file->undo_count; i++) {
+        sim_undo *undo = &file->undo[i];
+        if (undo->sector != sector || !undo->lost) continue;
+        undo->lost = false;
+        file->lost_count--;
+    }
+}
+
 // Before [from, to) changes: what is durable of its sectors is saved, once until the next sync.
 static void save_before_change(sim_node *file, uint64_t from, uint64_t to)
 {
     if (from >= to) return;
     for (uint64_t sector = from / SIM_SECTOR; sector < sectors_of(to); sector++) {
-        uint64_t bit = (uint64_t)1 << sector % 64;
-        if (file->changed[sector / 64] & bit) continue;
-        file->changed[sector / 64] |= bit;
-        save_sector(file, sector);
+        if ((file->changed[sector / 64] & bit_of(sector)) == 0) {
+            file->changed[sector / 64] |= bit_of(sector);
+            save_sector(file, sector);
+        } else if (file->lost_count > 0) {
+            find_lost(file, sector);
+        }
     }
 }
 
+// The sector of this record is durable.
+static void settle_sector(sim_node *file, const sim_undo *undo)
+{
+    file->changed[undo->sector / 64] &= ~bit_of(undo->sector);
+    uint64_t end = WG_MIN((undo->sector + 1) * SIM_SECTOR, file->size);
+    if (file->size > file->durable_size) file->durable_size = WG_MAX(file->durable_size, end);
+}
+
+// Keeps this record, which is the next to be kept.
+static void keep_undo(sim_node *file, sim_undo undo)
+{
+    if (undo.slot != SIM_NO_BYTES) {
+        memmove(file->saved + file->saved_count * SIM_SECTOR,
+                file->saved + (size_t)undo.slot * SIM_SECTOR, SIM_SECTOR);
+        undo.slot = (uint32_t)file->saved_count++;
+    }
+    file->undo[file->undo_count++] = undo;
+}
+
+// Slots are in the order of their records, so those that are kept move towards the beginning.
 void sim_file_sync(sim_node *file)
 {
-    for (size_t i = 0; i < file->undo_count; i++)
-        file->changed[file->undo[i].sector / 64] &= ~((uint64_t)1 << file->undo[i].sector % 64);
+    size_t count = file->undo_count;
     file->undo_count = 0;
     file->saved_count = 0;
-    file->durable_size = file->size;
+    for (size_t i = 0; i < count; i++) {
+        if (file->undo[i].lost)
+            keep_undo(file, file->undo[i]);
+        else
+            settle_sector(file, &file->undo[i]);
+    }
+    if (!file->size_lost) file->durable_size = file->size;
+    file->size_lost = file->size != file->durable_size;
+}
+
+static void change_size(sim_node *file, uint64_t size)
+{
+    if (size != file->size) file->size_lost = false;
+    file->size = size;
 }
 
 void sim_file_write(sim_node *file, uint64_t offset, const uint8_t *data, size_t size)
@@ -240,7 +296,7 @@ void sim_file_write(sim_node *file, uint64_t offset, const uint8_t *data, size_t
     file_reserve(file, offset + size);
     save_before_change(file, offset, offset + size);
     memcpy(file->data + offset, data, size);
-    file->size = WG_MAX(file->size, offset + size);
+    change_size(file, WG_MAX(file->size, offset + size));
 }
 
 // Growing changes no sector: what is behind the size is zero, as written and as durable.
@@ -251,10 +307,60 @@ void sim_file_resize(sim_node *file, uint64_t size)
         memset(file->data + size, 0, file->size - size);
     }
     file_reserve(file, size);
-    file->size = size;
+    change_size(file, size);
+}
+
+// How likely a change survives, in quarters. Drawn once for many changes, so that "all" and "nothing"
+// are as common as a mixture.
+static bool survives(test_random *random, uint64_t quarters)
+{
+    return test_below(random, 4) < quarters;
+}
+
+// What is behind the size was freed with a record of the journal, which is not lost.
+void sim_file_lose(sim_node *file, test_random *random)
+{
+    uint64_t quarters = test_below(random, 5);
+    for (size_t i = 0; i < file->undo_count; i++) {
+        sim_undo *undo = &file->undo[i];
+        bool freed = undo->sector * SIM_SECTOR >= file->size;
+        if (undo->lost || freed || survives(random, quarters)) continue;
+        undo->lost = true;
+        file->lost_count++;
+    }
+    if (file->size > file->durable_size) file->size_lost = true;
+    sim_file_sync(file);
 }
 
 // ---- Changes of names ---------------------------------------------------------------------------
+
+bool sim_same_name(const sim_node *folder_a, const char *name_a, const sim_node *folder_b,
+                   const char *name_b)
+{
+    return folder_a != NULL && folder_a == folder_b && strcmp(name_a, name_b) == 0;
+}
+
+// A change that became durable takes along the earlier ones of its files and its names.
+static bool change_needs(const sim_change *later, const sim_change *earlier)
+{
+    if (earlier->node == later->node || earlier->node == later->replaced) return true;
+    if (earlier->replaced != NULL && earlier->replaced == later->node) return true;
+    if (earlier->folder == later->node || earlier->to_folder == later->node) return true;
+    return sim_same_name(earlier->folder, earlier->name, later->folder, later->name) ||
+           sim_same_name(earlier->folder, earlier->name, later->to_folder, later->to_name) ||
+           sim_same_name(earlier->to_folder, earlier->to_name, later->folder, later->name) ||
+           sim_same_name(earlier->to_folder, earlier->to_name, later->to_folder, later->to_name);
+}
+
+// Lost changes that one behind them needs are dirty again, as lost sectors are that are written once more.
+static void changes_find_lost(sim_disk *disk)
+{
+    sim_change *changes = disk->changes;
+    for (size_t i = disk->change_count; i-- > 0;) {
+        for (size_t j = i + 1; changes[i].lost && j < disk->change_count; j++)
+            if (!changes[j].lost && change_needs(&changes[j], &changes[i])) changes[i].lost = false;
+    }
+}
 
 static void change_add(sim_disk *disk, sim_change change)
 {
@@ -265,6 +371,7 @@ static void change_add(sim_disk *disk, sim_change change)
     disk->changes =
         sim_grow(disk->changes, disk->change_count, &disk->change_capacity, sizeof(sim_change));
     disk->changes[disk->change_count++] = change;
+    if (!change.lost) changes_find_lost(disk);
 }
 
 void sim_change_drop(sim_disk *disk, sim_change *change)
@@ -325,29 +432,12 @@ static void change_apply(sim_disk *disk, const sim_change *change)
     table_remove(disk, table, change->name);
 }
 
-bool sim_same_name(const sim_node *folder_a, const char *name_a, const sim_node *folder_b,
-                   const char *name_b)
-{
-    return folder_a != NULL && folder_a == folder_b && strcmp(name_a, name_b) == 0;
-}
-
-// A change that became durable takes along the earlier ones of its files and its names.
-static bool change_needs(const sim_change *later, const sim_change *earlier)
-{
-    if (earlier->node == later->node || earlier->node == later->replaced) return true;
-    if (earlier->replaced != NULL && earlier->replaced == later->node) return true;
-    if (earlier->folder == later->node || earlier->to_folder == later->node) return true;
-    return sim_same_name(earlier->folder, earlier->name, later->folder, later->name) ||
-           sim_same_name(earlier->folder, earlier->name, later->to_folder, later->to_name) ||
-           sim_same_name(earlier->to_folder, earlier->to_name, later->folder, later->name) ||
-           sim_same_name(earlier->to_folder, earlier->to_name, later->to_folder, later->to_name);
-}
-
 static void mark_changes_of(sim_disk *disk, const sim_node *folder)
 {
     sim_change *changes = disk->changes;
     for (size_t i = disk->change_count; i-- > 0;) {
         bool marked = changes[i].folder == folder || changes[i].to_folder == folder;
+        if (changes[i].lost) marked = false;
         for (size_t j = i + 1; !marked && j < disk->change_count; j++)
             marked = changes[j].marked && change_needs(&changes[j], &changes[i]);
         changes[i].marked = marked;
@@ -370,14 +460,14 @@ void sim_folder_sync(sim_disk *disk, const sim_node *folder)
     disk->change_count = kept;
 }
 
-// ---- Crashes ------------------------------------------------------------------------------------
-
-// How likely a change survives, in quarters. Drawn once for many changes, so that "all" and "nothing"
-// are as common as a mixture.
-static bool survives(test_random *random, uint64_t quarters)
+void sim_folder_lose(sim_disk *disk, const sim_node *folder)
 {
-    return test_below(random, 4) < quarters;
+    mark_changes_of(disk, folder);
+    for (size_t i = 0; i < disk->change_count; i++)
+        if (disk->changes[i].marked) disk->changes[i].lost = true;
 }
+
+// ---- Crashes ------------------------------------------------------------------------------------
 
 static void crash_names(sim_disk *disk, test_random *random)
 {
@@ -388,7 +478,7 @@ static void crash_names(sim_disk *disk, test_random *random)
         sim_change *change = &disk->changes[i];
         bool after_lost =
             change->node->marked || (change->replaced != NULL && change->replaced->marked);
-        if (!after_lost && survives(random, quarters))
+        if (!change->lost && !after_lost && survives(random, quarters))
             change_apply(disk, change);
         else
             change->node->marked = true;
@@ -407,7 +497,7 @@ static void crash_names(sim_disk *disk, test_random *random)
 
 static uint64_t crash_size(const sim_node *file, test_random *random)
 {
-    if (file->size == file->durable_size) return file->size;
+    if (file->size == file->durable_size || file->size_lost) return file->durable_size;
     uint64_t choice = test_below(random, 5);
     if (choice < 2) return file->size;
     if (choice < 4 || file->size < file->durable_size) return file->durable_size;
@@ -419,8 +509,9 @@ static void crash_file(sim_node *file, test_random *random)
 {
     uint64_t quarters = test_below(random, 5);
     for (size_t i = 0; i < file->undo_count; i++) {
-        if (survives(random, quarters)) continue;
         sim_undo *undo = &file->undo[i];
+        if (!undo->lost && survives(random, quarters)) continue;
+        undo->lost = false;
         uint8_t *sector = file->data + undo->sector * SIM_SECTOR;
         if (undo->slot == SIM_NO_BYTES)
             memset(sector, 0, SIM_SECTOR);
@@ -432,6 +523,8 @@ static void crash_file(sim_node *file, test_random *random)
         WG_MAX(wg_round_up(file->size, SIM_SECTOR), wg_round_up(file->durable_size, SIM_SECTOR));
     if (size < end) memset(file->data + size, 0, end - size);
     file->size = size;
+    file->size_lost = false;
+    file->lost_count = 0;
     sim_file_sync(file);
 }
 
@@ -469,6 +562,8 @@ static void copy_file(sim_node *copy, const sim_node *file)
     copy->changed = copy_bytes(file->changed, file->capacity / SIM_SECTOR / 8);
     copy->undo = copy_bytes(file->undo, file->undo_count * sizeof(sim_undo));
     copy->undo_count = copy->undo_capacity = file->undo_count;
+    copy->lost_count = file->lost_count;
+    copy->size_lost = file->size_lost;
     copy->saved = copy_bytes(file->saved, file->saved_count * SIM_SECTOR);
     copy->saved_count = copy->saved_capacity = file->saved_count;
 }

@@ -27,6 +27,7 @@ typedef struct sim_table {
 typedef struct sim_undo {
     uint64_t sector;
     uint32_t slot; // of the durable bytes in `saved`, or SIM_NO_BYTES: zeros
+    bool lost;     // a sync failed: it counts as clean, and no later sync writes it
 } sim_undo;
 
 // A file or a folder.
@@ -50,6 +51,8 @@ struct sim_node {
     sim_undo *undo;
     size_t undo_count;
     size_t undo_capacity;
+    size_t lost_count; // of undo
+    bool size_lost;    // behind durable_size, like a lost sector
     uint8_t *saved;
     size_t saved_count;
     size_t saved_capacity;
@@ -68,6 +71,7 @@ typedef enum change_kind {
 typedef struct sim_change {
     change_kind kind;
     bool marked;
+    bool lost; // a sync failed: no later sync of the folder makes it durable
     sim_node *node;
     sim_node *folder;
     char *name;
@@ -116,6 +120,7 @@ struct sim_disk {
     sim_rule rules[SIM_KINDS];
     uint64_t counts[SIM_KINDS];
     uint64_t failed;
+    sim_failed_sync failed_sync;
     uint64_t space;
     uint64_t seed;
     char **paths; // of sim_disk_file
@@ -150,6 +155,8 @@ sim_place sim_place_find(sim_disk *disk, const char *path);
 void sim_file_write(sim_node *file, uint64_t offset, const uint8_t *data, size_t size);
 void sim_file_resize(sim_node *file, uint64_t size);
 void sim_file_sync(sim_node *file);
+// A sync that failed and loses: of what is dirty a random part is durable, the rest counts as clean.
+void sim_file_lose(sim_node *file, test_random *random);
 
 // ---- Changes of names, as written; a sync of a folder makes its own durable ---------------------
 
@@ -160,6 +167,7 @@ void sim_name_move(sim_disk *disk, const sim_place *from, const sim_place *to);
 bool sim_same_name(const sim_node *folder_a, const char *name_a, const sim_node *folder_b,
                    const char *name_b);
 void sim_folder_sync(sim_disk *disk, const sim_node *folder);
+void sim_folder_lose(sim_disk *disk, const sim_node *folder);
 
 // ---- The whole ----------------------------------------------------------------------------------
 
