@@ -257,7 +257,9 @@ static waggle_status snapshot_path(restore *r, const char *snapshot, waggle_erro
     waggle_status status = wg_snapshot_name_check(snapshot, error);
     if (status == WAGGLE_OK) status = wg_database_path(r->database, "snapshots", parent, error);
     if (status == WAGGLE_OK) status = wg_path_join(r->folder, parent, snapshot, error);
-    if (status == WAGGLE_OK && !wg_snapshot_folder_exists(r->vfs, r->folder))
+    bool there = false;
+    if (status == WAGGLE_OK) status = wg_snapshot_folder_find(r->vfs, r->folder, &there, error);
+    if (status == WAGGLE_OK && !there)
         status = wg_fail(error, WAGGLE_NOT_FOUND, "there is no snapshot \"%s\"", snapshot);
     return status;
 }
@@ -312,11 +314,13 @@ static waggle_status target_check(wg_vfs *vfs, const char *given, char *target, 
     target[size] = 0;
     memcpy(building, target, size);
     memcpy(building + size, ".restoring", sizeof ".restoring");
-    if (wg_snapshot_folder_exists(vfs, building))
+    waggle_status status = wg_snapshot_folder_find(vfs, building, &any, error);
+    if (status != WAGGLE_OK) return status;
+    if (any)
         return wg_fail(error, WAGGLE_EXISTS,
                        "%.300s is there: what is left of a restore that did not end; remove it",
                        building);
-    waggle_status status = wg_vfs_list(vfs, target, any_entry, &any, error);
+    status = wg_vfs_list(vfs, target, any_entry, &any, error);
     if (status == WAGGLE_NOT_FOUND) {
         wg_error_clear(error);
         return WAGGLE_OK;
@@ -420,7 +424,9 @@ waggle_status wg_snapshot_restore_database(wg_vfs *vfs, const char *snapshot_pat
         status = wg_fail(error, WAGGLE_INVALID, "a path is missing or too long");
     else
         snprintf(r->folder, sizeof r->folder, "%s", snapshot_path);
-    if (status == WAGGLE_OK && !wg_snapshot_folder_exists(vfs, r->folder))
+    bool there = false;
+    if (status == WAGGLE_OK) status = wg_snapshot_folder_find(vfs, r->folder, &there, error);
+    if (status == WAGGLE_OK && !there)
         status = wg_fail(error, WAGGLE_NOT_FOUND, "there is no snapshot at %.300s", r->folder);
     if (status == WAGGLE_OK) status = database_restore(r, target_path, error);
     restore_finish(r);

@@ -78,12 +78,15 @@ static waggle_status job_name(snapshot_job *job, const char *name, waggle_error 
     job->index.created_s = clock->unix_ms(clock->context) / 1000;
     time_format(job->index.created_s, time, sizeof time);
     snprintf(job->name, sizeof job->name, "%s", name != NULL ? name : time);
-    waggle_status status = job_paths(job, error);
-    for (uint32_t i = 2; status == WAGGLE_OK && wg_snapshot_folder_exists(vfs, job->final); i++) {
+    bool taken = true;
+    waggle_status status = WAGGLE_OK;
+    for (uint32_t i = 2; taken && status == WAGGLE_OK; i++) {
+        status = job_paths(job, error);
+        if (status == WAGGLE_OK) status = wg_snapshot_folder_find(vfs, job->final, &taken, error);
+        if (status != WAGGLE_OK || !taken) break;
         if (name != NULL || i > NAMES_MAX)
             return wg_fail(error, WAGGLE_EXISTS, "there is a snapshot \"%s\" already", job->name);
         snprintf(job->name, sizeof job->name, "%s-%u", time, i);
-        status = job_paths(job, error);
     }
     job->index.name = job->name;
     return status;
@@ -414,8 +417,9 @@ static waggle_status list_read(waggle_snapshot_list *list, waggle_database *data
     status = wg_snapshot_index_read(database->vfs, &database->heap, path, &index, &why);
     if (status == WAGGLE_OK) {
         status = list_add(list, &index, name, error);
-    } else if (status == WAGGLE_OUT_OF_MEMORY) {
-        if (error != NULL) *error = why;
+    } else if (status != WAGGLE_CORRUPT && status != WAGGLE_FORMAT_VERSION &&
+               status != WAGGLE_NOT_FOUND) {
+        if (error != NULL) *error = why; // it may be sound
     } else {
         wg_log_line(&database->logger, WAGGLE_LOG_ERROR, "event=snapshot_damaged name=%s why=%s",
                     name, wg_log_quote(quoted, sizeof quoted, why.message));
@@ -478,8 +482,10 @@ static waggle_status snapshot_delete(snapshot_job *job, waggle_error *error)
     waggle_database *database = job->database;
     wg_vfs *vfs = database->vfs;
     waggle_status status = wg_database_path(database, "snapshots", job->parent, error);
+    bool there = false;
     if (status == WAGGLE_OK) status = job_paths(job, error);
-    if (status == WAGGLE_OK && !wg_snapshot_folder_exists(vfs, job->final))
+    if (status == WAGGLE_OK) status = wg_snapshot_folder_find(vfs, job->final, &there, error);
+    if (status == WAGGLE_OK && !there)
         status = wg_fail(error, WAGGLE_NOT_FOUND, "there is no snapshot \"%s\"", job->name);
     if (status == WAGGLE_OK) status = leftovers_remove(database, job->parent, error);
     if (status == WAGGLE_OK) status = wg_vfs_rename(vfs, job->final, job->temporary, error);

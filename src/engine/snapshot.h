@@ -66,7 +66,9 @@ waggle_status wg_snapshot_check(wg_vfs *vfs, wg_heap *heap, const char *path,
 // Removes a snapshot's folder. One that is not there is no error.
 waggle_status wg_snapshot_remove(wg_vfs *vfs, wg_heap *heap, const char *folder,
                                  waggle_error *error);
-bool wg_snapshot_folder_exists(wg_vfs *vfs, const char *path);
+// Whether a folder is there; an error if that cannot be told.
+waggle_status wg_snapshot_folder_find(wg_vfs *vfs, const char *path, bool *there,
+                                      waggle_error *error);
 // WAGGLE_INVALID unless the name may be that of a snapshot.
 waggle_status wg_snapshot_name_check(const char *name, waggle_error *error);
 

@@ -559,7 +559,12 @@ static bool no_entry(void *context, const char *name, bool is_folder)
     return false;
 }
 
-bool wg_snapshot_folder_exists(wg_vfs *vfs, const char *path)
+waggle_status wg_snapshot_folder_find(wg_vfs *vfs, const char *path, bool *there,
+                                      waggle_error *error)
 {
-    return wg_vfs_list(vfs, path, no_entry, NULL, NULL) == WAGGLE_OK;
+    waggle_status status = wg_vfs_list(vfs, path, no_entry, NULL, error);
+    *there = status == WAGGLE_OK;
+    if (status != WAGGLE_NOT_FOUND) return status;
+    wg_error_clear(error);
+    return WAGGLE_OK;
 }
