@@ -4,8 +4,7 @@
 //
 // Ids: of each writer's points [w * 1000, w * 1000 + POINTS). Point 2i and 2i + 1 are written by one batch
 // with one stamp, so whoever sees one of them sees the other. CONSTANT points at the end are never changed.
-#include "engine/engine.h"
-#include "support/test.h"
+#include "support/points.h"
 
 #include <stdatomic.h>
 
@@ -74,23 +73,12 @@ typedef enum put_how {
     PUT_IMPORT,
 } put_how;
 
-static waggle_status import(waggle_collection *collection, const waggle_points *points,
-                            waggle_error *error)
-{
-    waggle_import *import = NULL;
-    waggle_status status = waggle_import_open(collection, &import, error);
-    if (status == WAGGLE_OK) status = waggle_import_add(import, points, error);
-    if (status == WAGGLE_OK) status = waggle_import_commit(import, error);
-    waggle_import_close(import);
-    return status;
-}
-
 static waggle_status put(waggle_collection *collection, put_how how, uint64_t first, uint32_t count,
                          uint64_t stamp, waggle_error *error)
 {
     float places[CONSTANTS][2] = {{0}};
     float stamps[CONSTANTS] = {0};
-    char texts[CONSTANTS][40];
+    char texts[CONSTANTS][POINTS_PAYLOAD_SIZE];
     waggle_text payloads[CONSTANTS];
     waggle_vectors vectors[2] = {
         {"place", waggle_rows_f32(places[0], count, 2), NULL},
@@ -99,9 +87,7 @@ static waggle_status put(waggle_collection *collection, put_how how, uint64_t fi
     for (uint32_t i = 0; i < count; i++) {
         places[i][0] = (float)(first + i);
         places[i][1] = stamps[i] = (float)stamp;
-        int size =
-            snprintf(texts[i], sizeof texts[i], "{\"stamp\":%llu}", (unsigned long long)stamp);
-        payloads[i] = (waggle_text){texts[i], (size_t)size};
+        payloads[i] = points_payload(stamp, texts[i]);
     }
     waggle_points points = {.struct_size = sizeof points,
                             .count = count,
@@ -109,18 +95,8 @@ static waggle_status put(waggle_collection *collection, put_how how, uint64_t fi
                             .vectors = vectors,
                             .vector_count = 2,
                             .payloads = payloads};
-    if (how == PUT_IMPORT) return import(collection, &points, error);
+    if (how == PUT_IMPORT) return points_import(collection, &points, error);
     return waggle_upsert(collection, &points, NULL, error);
-}
-
-static uint64_t stamp_of(waggle_text payload)
-{
-    char text[40] = "";
-    unsigned long long stamp = UINT64_MAX;
-    if (payload.data == NULL || payload.size >= sizeof text) return UINT64_MAX;
-    memcpy(text, payload.data, payload.size);
-    if (sscanf(text, "{\"stamp\":%llu}", &stamp) != 1) return UINT64_MAX;
-    return stamp;
 }
 
 // ---- Writers -------------------------------------------------------------------------------------
@@ -147,12 +123,9 @@ static uint64_t pair_first(const writer *w, uint64_t pair)
 static void payload_set(writer *w, uint64_t pair)
 {
     waggle_error error;
-    char text[40];
-    int size = snprintf(text, sizeof text, "{\"stamp\":%llu}", (unsigned long long)w->stamp);
-    waggle_text payloads[2] = {
-        {text, (size_t)size},
-        {text, (size_t)size}
-    };
+    char text[POINTS_PAYLOAD_SIZE];
+    waggle_text payload = points_payload(w->stamp, text);
+    waggle_text payloads[2] = {payload, payload};
     waggle_id ids[2] = {waggle_id_number(pair_first(w, pair)),
                         waggle_id_number(pair_first(w, pair) + 1)};
     uint64_t changed = 0;
@@ -198,7 +171,7 @@ static void reads_own_writes(writer *w, uint64_t pair)
     const waggle_record *record = waggle_records_at(records, 0);
     if (holds(w->rig, record->found == p->there, "found by its writer", record->found, p->there) &&
         p->there) {
-        uint64_t payload = stamp_of(record->payload);
+        uint64_t payload = points_stamp(record->payload);
         uint64_t vector = (uint64_t)((const float *)record->vectors[0].data)[1];
         holds(w->rig, payload == p->payload, "payload read by its writer", payload, p->payload);
         holds(w->rig, vector == p->vector, "vector read by its writer", vector, p->vector);
@@ -258,7 +231,7 @@ typedef struct seen {
 
 static void see(rig *r, seen *s, uint64_t id, uint64_t stamp, waggle_text payload)
 {
-    uint64_t of_payload = stamp_of(payload);
+    uint64_t of_payload = points_stamp(payload);
     holds(r, of_payload >= stamp && of_payload != UINT64_MAX, "a payload older than its vector",
           of_payload, stamp);
     if (id >= CONSTANT_FIRST) {

@@ -1,20 +1,9 @@
 #include "support/model.h"
 
+#include "support/points.h"
+
 #include <math.h>
 #include <stdlib.h>
-
-void model_id(uint32_t index, waggle_id *id, char text[16])
-{
-    if (index % 3 == 0) {
-        *id = waggle_id_number(index);
-    } else if (index % 3 == 1) {
-        *id = (waggle_id){.kind = WAGGLE_ID_UUID};
-        memset(id->value.uuid, (int)index, 16);
-    } else {
-        snprintf(text, 16, "id-%03u", index);
-        *id = waggle_id_string(text);
-    }
-}
 
 static void vector_of(uint32_t stamp, float vector[MODEL_DIM])
 {
@@ -23,23 +12,17 @@ static void vector_of(uint32_t stamp, float vector[MODEL_DIM])
     vector[2] = (float)(stamp % 7);
 }
 
-static size_t payload_of(uint32_t stamp, char text[32])
-{
-    if (stamp == 0) return 0;
-    return (size_t)snprintf(text, 32, "{\"stamp\":%u}", stamp);
-}
-
 // A batch of the operation: indices, with repetitions.
 typedef struct batch {
     uint32_t count;
     uint32_t index[MODEL_BATCH_MAX];
     waggle_id ids[MODEL_BATCH_MAX];
-    char id_texts[MODEL_BATCH_MAX][16];
+    char id_texts[MODEL_BATCH_MAX][POINTS_ID_SIZE];
     float vectors[MODEL_BATCH_MAX][MODEL_DIM];
     uint8_t present[MODEL_BATCH_MAX];
     uint32_t stamps[MODEL_BATCH_MAX];
     uint32_t payload_stamps[MODEL_BATCH_MAX];
-    char payload_texts[MODEL_BATCH_MAX][32];
+    char payload_texts[MODEL_BATCH_MAX][POINTS_PAYLOAD_SIZE];
     waggle_text payloads[MODEL_BATCH_MAX];
 } batch;
 
@@ -49,13 +32,12 @@ static void batch_make(batch *b, model *m, test_random *random)
     m->stamp++;
     for (uint32_t i = 0; i < b->count; i++) {
         b->index[i] = (uint32_t)test_below(random, MODEL_IDS);
-        model_id(b->index[i], &b->ids[i], b->id_texts[i]);
+        points_id(b->index[i], &b->ids[i], b->id_texts[i]);
         b->stamps[i] = m->stamp * MODEL_BATCH_MAX + i;
         vector_of(b->stamps[i], b->vectors[i]);
         b->present[i] = test_below(random, 8) != 0;
         b->payload_stamps[i] = test_below(random, 3) == 0 ? 0 : b->stamps[i];
-        size_t size = payload_of(b->payload_stamps[i], b->payload_texts[i]);
-        b->payloads[i] = (waggle_text){size == 0 ? NULL : b->payload_texts[i], size};
+        b->payloads[i] = points_payload(b->payload_stamps[i], b->payload_texts[i]);
     }
 }
 
@@ -78,25 +60,6 @@ static void model_upsert(model *m, const batch *b)
             (model_point){true, b->present[i] == 0, b->stamps[i], b->payload_stamps[i]};
 }
 
-static waggle_status import(waggle_collection *collection, const waggle_points *points,
-                            waggle_error *error)
-{
-    waggle_import *import = NULL;
-    waggle_status status = waggle_import_open(collection, &import, error);
-    if (status == WAGGLE_OK) status = waggle_import_add(import, points, error);
-    if (status == WAGGLE_OK) status = waggle_import_commit(import, error);
-    waggle_import_close(import);
-    return status;
-}
-
-static waggle_status seal(waggle_collection *collection, waggle_error *error)
-{
-    wg_mutex_lock(&collection->database->care);
-    waggle_status status = wg_seal(collection->database, &collection, 1, error);
-    wg_mutex_unlock(&collection->database->care);
-    return status;
-}
-
 static model_op op_choose(test_random *random)
 {
     static const uint8_t weights[MODEL_OPS] = {50, 20, 15, 4, 5, 2, 4};
@@ -117,7 +80,7 @@ waggle_status model_step(model *m, test_random *random, waggle_collection *colle
     waggle_points points = points_of(&b, &vectors);
     switch (op_choose(random)) {
     case MODEL_UPSERT: model_upsert(m, &b); return waggle_upsert(collection, &points, NULL, error);
-    case MODEL_IMPORT: model_upsert(m, &b); return import(collection, &points, error);
+    case MODEL_IMPORT: model_upsert(m, &b); return points_import(collection, &points, error);
     case MODEL_DELETE:
         for (uint32_t i = 0; i < b.count; i++)
             m->points[b.index[i]].there = false;
@@ -126,7 +89,7 @@ waggle_status model_step(model *m, test_random *random, waggle_collection *colle
         for (uint32_t i = 0; i < b.count; i++)
             m->points[b.index[i]].payload = b.payload_stamps[i];
         return waggle_payload_set(collection, b.ids, b.payloads, b.count, NULL, NULL, error);
-    case MODEL_SEAL: return seal(collection, error);
+    case MODEL_SEAL: return points_seal(collection, error);
     case MODEL_COMPACT: return waggle_compact(collection, error);
     default: return waggle_flush(collection->database, error);
     }
@@ -144,15 +107,10 @@ static bool differs(char *why, size_t capacity, const char *what, uint64_t a, ui
 static bool record_equal(const model_point *point, const waggle_record *record, char *why,
                          size_t capacity)
 {
-    char text[32] = "";
     float expected[MODEL_DIM];
-    size_t size = payload_of(point->payload, text);
-    if (record->payload.size != size ||
-        (size > 0 && memcmp(record->payload.data, text, size) != 0)) {
-        snprintf(why, capacity, "payload is %.*s, expected %s", (int)record->payload.size,
-                 record->payload.data == NULL ? "" : record->payload.data, text);
-        return false;
-    }
+    uint64_t stamp = points_stamp(record->payload);
+    if (stamp != point->payload)
+        return differs(why, capacity, "stamp of the payload", stamp, point->payload);
     const float *vector = record->vectors[0].data;
     if ((vector == NULL) != point->lacks)
         return differs(why, capacity, "lacks its vector", vector == NULL, point->lacks);
@@ -165,8 +123,8 @@ static bool record_equal(const model_point *point, const waggle_record *record, 
 static bool id_is(uint32_t index, const waggle_id *id)
 {
     waggle_id wanted;
-    char text[16];
-    model_id(index, &wanted, text);
+    char text[POINTS_ID_SIZE];
+    points_id(index, &wanted, text);
     return waggle_id_compare(&wanted, id) == 0;
 }
 
@@ -209,10 +167,10 @@ static bool gets_equal(const model *m, waggle_collection *collection, char *why,
     waggle_error error;
     waggle_records *records = NULL;
     waggle_id ids[MODEL_IDS];
-    char texts[MODEL_IDS][16];
+    char texts[MODEL_IDS][POINTS_ID_SIZE];
     waggle_read_options options = {.struct_size = sizeof options, .with_vectors = true};
     for (uint32_t i = 0; i < MODEL_IDS; i++)
-        model_id(i, &ids[i], texts[i]);
+        points_id(i, &ids[i], texts[i]);
     if (waggle_get(collection, ids, MODEL_IDS, &options, &records, &error) != WAGGLE_OK) {
         snprintf(why, capacity, "get: %s", error.message);
         return false;
@@ -275,13 +233,13 @@ static bool search_equal(const model *m, waggle_collection *collection, uint32_t
     bool equal =
         found == WG_MIN(k, count) || differs(why, capacity, "hits", found, WG_MIN(k, count));
     for (uint32_t i = 0; equal && i < found; i++) {
-        char text[32];
-        size_t size = payload_of(m->points[all[i].index].payload, text);
+        uint64_t payload = points_stamp(hit[i].payload);
+        uint32_t expected = m->points[all[i].index].payload;
         if (!id_is(all[i].index, &hit[i].id) || hit[i].score != (float)all[i].score)
             equal = differs(why, capacity, "the hit at a place is not the expected index", i,
                             all[i].index);
-        else if (hit[i].payload.size != size)
-            equal = differs(why, capacity, "payload of a hit", hit[i].payload.size, size);
+        else if (payload != expected)
+            equal = differs(why, capacity, "stamp of a hit's payload", payload, expected);
     }
     waggle_hits_destroy(hits);
     return equal;

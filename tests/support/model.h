@@ -5,7 +5,7 @@
 #include "engine/engine.h"
 #include "support/test.h"
 
-#define MODEL_IDS 48u // numbers, UUIDs and strings in turn; few, so that ids come again
+#define MODEL_IDS 48u // of points_id; few, so that ids come again
 #define MODEL_DIM 3u
 #define MODEL_BATCH_MAX 12u
 
@@ -20,8 +20,6 @@ typedef struct model {
     model_point points[MODEL_IDS];
     uint32_t stamp; // of the last operation
 } model;
-
-void model_id(uint32_t index, waggle_id *id, char text[16]);
 
 typedef enum model_op {
     MODEL_UPSERT,

@@ -1,6 +1,6 @@
 #include "support/scenario.h"
 
-#include "support/model.h"
+#include "support/points.h"
 
 #include <stdlib.h>
 
@@ -31,12 +31,12 @@ static bool lacks(uint32_t field, uint32_t stamp)
 typedef struct points {
     uint32_t count;
     waggle_id ids[SCENARIO_IDS];
-    char texts[SCENARIO_IDS][16];
+    char texts[SCENARIO_IDS][POINTS_ID_SIZE];
     float a[SCENARIO_IDS][2];
     int8_t b[SCENARIO_IDS][3];
     float c[SCENARIO_IDS][2];
     uint8_t present[3][SCENARIO_IDS];
-    char payload_texts[SCENARIO_IDS][24];
+    char payload_texts[SCENARIO_IDS][POINTS_PAYLOAD_SIZE];
     waggle_text payloads[SCENARIO_IDS];
 } points;
 
@@ -46,15 +46,13 @@ static void points_make(points *p, uint32_t first, uint32_t last, uint32_t stamp
     *p = (points){.count = last - first + 1};
     for (uint32_t i = 0; i < p->count; i++) {
         uint32_t s = stamp + first + i;
-        model_id(first + i, &p->ids[i], p->texts[i]);
+        points_id(first + i, &p->ids[i], p->texts[i]);
         p->a[i][0] = (float)s;
         p->b[i][0] = (int8_t)(s % 100);
         p->c[i][1] = (float)s; // its norm is s, too
         for (uint32_t field = 0; field < 3; field++)
             p->present[field][i] = !lacks(field, s);
-        if (s % 4 == 0) continue; // no payload
-        int size = snprintf(p->payload_texts[i], sizeof p->payload_texts[i], "{\"s\":%u}", s);
-        p->payloads[i] = (waggle_text){p->payload_texts[i], (size_t)size};
+        p->payloads[i] = points_payload(s % 4 == 0 ? 0 : s, p->payload_texts[i]);
     }
 }
 
@@ -77,12 +75,8 @@ static waggle_points points_columns(const points *p, waggle_vectors columns[3])
 
 static uint16_t payload_stamp(waggle_text payload)
 {
-    char text[24] = "";
-    if (payload.data == NULL) return 0;
-    WG_CHECK(payload.size < sizeof text);
-    memcpy(text, payload.data, payload.size);
-    unsigned stamp = 0;
-    WG_CHECK(sscanf(text, "{\"s\":%u}", &stamp) == 1);
+    uint64_t stamp = points_stamp(payload);
+    WG_CHECK(stamp <= UINT16_MAX);
     return (uint16_t)stamp;
 }
 
@@ -111,8 +105,8 @@ static uint32_t index_of(const waggle_id *id)
 {
     for (uint32_t i = 0; i < SCENARIO_IDS; i++) {
         waggle_id wanted;
-        char text[16];
-        model_id(i, &wanted, text);
+        char text[POINTS_ID_SIZE];
+        points_id(i, &wanted, text);
         if (waggle_id_compare(&wanted, id) == 0) return i;
     }
     fail_msg("an id that was never given");
@@ -244,6 +238,7 @@ static void state_print(const char *what, const scenario_state *state)
 {
     points_print(what, &state->main);
     points_print(what, &state->other);
+    print_message("  %s snapshots: %u\n", what, state->snapshot);
 }
 
 static void state_check(const scenario *s, const scenario_state *state, const char *when)
@@ -256,11 +251,34 @@ static void state_check(const scenario *s, const scenario_state *state, const ch
              s->failures, s->error.message);
 }
 
+#define SNAPSHOT "kept"
+
+static waggle_status snapshot_read(waggle_database *database, uint16_t *found, waggle_error *error)
+{
+    waggle_snapshot_list *list = NULL;
+    waggle_status status = waggle_snapshot_list_create(database, &list, error);
+    if (status != WAGGLE_OK) return status;
+    for (uint64_t i = 0; i < waggle_snapshot_list_count(list); i++) {
+        WG_CHECK_TEXT(waggle_snapshot_list_at(list, i)->name, SNAPSHOT);
+        *found += 1;
+    }
+    waggle_snapshot_list_destroy(list);
+    return WAGGLE_OK;
+}
+
+// With the snapshots: only while nothing is made to fail, because one that cannot be read is not listed.
+static waggle_status read_all(scenario *s, scenario_state *state, waggle_error *error)
+{
+    waggle_status status = scenario_read(s->database, state, error);
+    if (status == WAGGLE_OK) status = snapshot_read(s->database, &state->snapshot, error);
+    return status;
+}
+
 void scenario_check(scenario *s, const char *when)
 {
     scenario_state state;
     waggle_error error;
-    waggle_status status = scenario_read(s->database, &state, &error);
+    waggle_status status = read_all(s, &state, &error);
     if (status != WAGGLE_OK)
         fail_msg("%s: reading: %s; after step %s failed: %s", when, error.message, s->step,
                  s->error.message);
@@ -271,7 +289,7 @@ void scenario_settle(scenario *s, const char *when)
 {
     scenario_check(s, when);
     waggle_error error;
-    WG_OK(scenario_read(s->database, &s->states[0], &error));
+    WG_OK(read_all(s, &s->states[0], &error));
     s->state_count = 1;
 }
 
@@ -287,6 +305,8 @@ typedef enum step_kind {
     STEP_IMPORT,
     STEP_RENAME,
     STEP_DROP,
+    STEP_SNAPSHOT,
+    STEP_SNAPSHOT_DELETE,
     STEP_SEAL,
     STEP_SEAL_OTHER,
     STEP_COMPACT,
@@ -305,40 +325,42 @@ typedef struct step {
 
 // The stamps of two points differ by one, and those of one point are not used twice. Below 100 if they keep but "b".
 static const step steps[] = {
-    {STEP_CREATE_MAIN,  "create",          0, 0,  0  },
-    {STEP_UPSERT,       "upsert",          0, 7,  29 }, // point 1 has no vector: STAMP_BARE
-    {STEP_UPSERT,       "upsert again",    3, 11, 40 },
-    {STEP_PAYLOAD,      "payload",         2, 4,  61 },
-    {STEP_DELETE,       "delete",          5, 6,  0  },
-    {STEP_READ,         "read",            0, 0,  0  },
-    {STEP_SEAL,         "seal",            0, 0,  0  },
-    {STEP_UPSERT,       "replace sealed",  1, 2,  73 },
-    {STEP_PAYLOAD,      "overlay",         3, 8,  81 },
-    {STEP_DELETE,       "delete sealed",   9, 10, 0  },
-    {STEP_CREATE_OTHER, "create other",    0, 0,  0  },
-    {STEP_UPSERT_OTHER, "upsert other",    0, 4,  106},
-    {STEP_IMPORT,       "import",          2, 9,  121},
-    {STEP_READ,         "read",            0, 0,  0  },
-    {STEP_COMPACT,      "compact",         0, 0,  0  },
-    {STEP_PAYLOAD,      "overlay",         0, 3,  141},
-    {STEP_DELETE,       "delete",          0, 0,  0  },
-    {STEP_SEAL_OTHER,   "seal other",      0, 0,  0  },
-    {STEP_RENAME,       "rename",          0, 0,  0  },
-    {STEP_SEAL,         "seal sides",      0, 0,  0  },
-    {STEP_DROP,         "drop",            0, 0,  0  },
-    {STEP_UPSERT,       "upsert",          6, 7,  161},
-    {STEP_FLUSH,        "flush",           0, 0,  0  },
-    {STEP_REOPEN,       "reopen",          0, 0,  0  },
-    {STEP_READ,         "read",            0, 0,  0  },
-    {STEP_UPSERT,       "upsert replayed", 5, 8,  181},
-    {STEP_PAYLOAD,      "overlay",         2, 2,  201},
-    {STEP_SEAL,         "seal",            0, 0,  0  },
-    {STEP_SEAL,         "seal again",      0, 0,  0  }, // what the first could not
-    {STEP_REOPEN,       "reopen",          0, 0,  0  },
-    {STEP_READ,         "read",            0, 0,  0  },
-    {STEP_COMPACT,      "compact",         0, 0,  0  },
-    {STEP_DELETE,       "delete",          8, 11, 0  },
-    {STEP_READ,         "read",            0, 0,  0  },
+    {STEP_CREATE_MAIN,     "create",          0, 0,  0  },
+    {STEP_UPSERT,          "upsert",          0, 7,  29 }, // point 1 has no vector: STAMP_BARE
+    {STEP_UPSERT,          "upsert again",    3, 11, 40 },
+    {STEP_PAYLOAD,         "payload",         2, 4,  61 },
+    {STEP_DELETE,          "delete",          5, 6,  0  },
+    {STEP_READ,            "read",            0, 0,  0  },
+    {STEP_SEAL,            "seal",            0, 0,  0  },
+    {STEP_UPSERT,          "replace sealed",  1, 2,  73 },
+    {STEP_PAYLOAD,         "overlay",         3, 8,  81 },
+    {STEP_DELETE,          "delete sealed",   9, 10, 0  },
+    {STEP_CREATE_OTHER,    "create other",    0, 0,  0  },
+    {STEP_UPSERT_OTHER,    "upsert other",    0, 4,  106},
+    {STEP_IMPORT,          "import",          2, 9,  121},
+    {STEP_READ,            "read",            0, 0,  0  },
+    {STEP_COMPACT,         "compact",         0, 0,  0  },
+    {STEP_PAYLOAD,         "overlay",         0, 3,  141},
+    {STEP_DELETE,          "delete",          0, 0,  0  },
+    {STEP_SEAL_OTHER,      "seal other",      0, 0,  0  },
+    {STEP_RENAME,          "rename",          0, 0,  0  },
+    {STEP_SEAL,            "seal sides",      0, 0,  0  },
+    {STEP_SNAPSHOT,        "snapshot",        0, 0,  0  },
+    {STEP_DROP,            "drop",            0, 0,  0  },
+    {STEP_UPSERT,          "upsert",          6, 7,  161},
+    {STEP_FLUSH,           "flush",           0, 0,  0  },
+    {STEP_REOPEN,          "reopen",          0, 0,  0  },
+    {STEP_READ,            "read",            0, 0,  0  },
+    {STEP_UPSERT,          "upsert replayed", 5, 8,  181},
+    {STEP_PAYLOAD,         "overlay",         2, 2,  201},
+    {STEP_SEAL,            "seal",            0, 0,  0  },
+    {STEP_SEAL,            "seal again",      0, 0,  0  }, // what the first could not
+    {STEP_REOPEN,          "reopen",          0, 0,  0  },
+    {STEP_READ,            "read",            0, 0,  0  },
+    {STEP_COMPACT,         "compact",         0, 0,  0  },
+    {STEP_SNAPSHOT_DELETE, "delete snapshot", 0, 0,  0  },
+    {STEP_DELETE,          "delete",          8, 11, 0  },
+    {STEP_READ,            "read",            0, 0,  0  },
 };
 
 static void state_points(scenario_collection *c, const step *t, bool vectors)
@@ -372,6 +394,11 @@ static bool state_step(scenario_state *state, const step *t)
         if (c->name != ALPHA) return false;
         c->name = BETA;
         return true;
+    case STEP_SNAPSHOT:
+    case STEP_SNAPSHOT_DELETE:
+        if (state->snapshot == (t->kind == STEP_SNAPSHOT)) return false;
+        state->snapshot = t->kind == STEP_SNAPSHOT;
+        return true;
     case STEP_UPSERT:
     case STEP_IMPORT: state_points(c, t, true); return c->name != 0;
     case STEP_PAYLOAD: state_points(c, t, false); return c->name != 0;
@@ -404,25 +431,6 @@ static void states_step(scenario *s, const step *t, bool failed)
     if (s->state_count == 0) fail_msg("step %s succeeded, which it cannot have", t->name);
 }
 
-static waggle_status import(waggle_collection *collection, const waggle_points *columns,
-                            waggle_error *error)
-{
-    waggle_import *import = NULL;
-    waggle_status status = waggle_import_open(collection, &import, error);
-    if (status == WAGGLE_OK) status = waggle_import_add(import, columns, error);
-    if (status == WAGGLE_OK) status = waggle_import_commit(import, error);
-    waggle_import_close(import);
-    return status;
-}
-
-static waggle_status seal(waggle_collection *collection, waggle_error *error)
-{
-    wg_mutex_lock(&collection->database->care);
-    waggle_status status = wg_seal(collection->database, &collection, 1, error);
-    wg_mutex_unlock(&collection->database->care);
-    return status;
-}
-
 static waggle_status create(scenario *s, const char *name, waggle_collection **collection,
                             waggle_error *error)
 {
@@ -442,7 +450,7 @@ static waggle_status points_step(waggle_collection *collection, const step *t, w
     case STEP_PAYLOAD:
         return waggle_payload_set(collection, p.ids, p.payloads, p.count, NULL, NULL, error);
     case STEP_DELETE: return waggle_delete(collection, p.ids, p.count, NULL, NULL, error);
-    case STEP_IMPORT: return import(collection, &all, error);
+    case STEP_IMPORT: return points_import(collection, &all, error);
     default: return waggle_upsert(collection, &all, NULL, error);
     }
 }
@@ -450,9 +458,10 @@ static waggle_status points_step(waggle_collection *collection, const step *t, w
 static waggle_status read_step(scenario *s, waggle_error *error)
 {
     scenario_state state;
-    waggle_status status = scenario_read(s->database, &state, error);
-    if (status == WAGGLE_OK) state_check(s, &state, "while running");
-    return status;
+    waggle_status status = read_all(s, &state, error);
+    if (status != WAGGLE_OK) return status;
+    state_check(s, &state, "while running");
+    return WAGGLE_OK;
 }
 
 // Opening may fail once; it does not twice, unless the failure lasts.
@@ -484,8 +493,10 @@ static waggle_status step_run(scenario *s, const step *t, waggle_error *error)
     case STEP_RENAME:
         return waggle_collection_rename(s->database, names[ALPHA], names[BETA], error);
     case STEP_DROP: return waggle_collection_drop(s->database, names[GONE], error);
-    case STEP_SEAL: return seal(s->main, error);
-    case STEP_SEAL_OTHER: return seal(s->other, error);
+    case STEP_SNAPSHOT: return waggle_snapshot_create(s->database, NULL, SNAPSHOT, NULL, error);
+    case STEP_SNAPSHOT_DELETE: return waggle_snapshot_delete(s->database, SNAPSHOT, error);
+    case STEP_SEAL: return points_seal(s->main, error);
+    case STEP_SEAL_OTHER: return points_seal(s->other, error);
     case STEP_COMPACT: return waggle_compact(s->main, error);
     case STEP_FLUSH: return waggle_flush(s->database, error);
     case STEP_READ: return read_step(s, error);
@@ -509,7 +520,8 @@ static uint64_t log_last(const scenario *s)
 // After earlier failures a name or handle may be missing, too.
 static bool status_allowed(const scenario *s, const step *t, waggle_status status)
 {
-    bool by_name = t->kind <= STEP_CREATE_OTHER || t->kind == STEP_RENAME || t->kind == STEP_DROP;
+    bool by_name =
+        t->kind <= STEP_CREATE_OTHER || (t->kind >= STEP_RENAME && t->kind <= STEP_SNAPSHOT_DELETE);
     if (s->failures > 0 && by_name && (status == WAGGLE_NOT_FOUND || status == WAGGLE_EXISTS))
         return true;
     for (const waggle_status *a = s->allowed; a != NULL && *a != WAGGLE_OK; a++)
@@ -540,8 +552,9 @@ void scenario_run(scenario *s)
         if (!status_allowed(s, t, status))
             fail_msg("step %s: %s: %s", t->name, waggle_status_name(status), error.message);
         WG_CHECK(error.status == status && error.message[0] != 0);
-        // Without a record in the log it has not happened.
-        if (t->kind < STEP_SEAL && log_last(s) != before) states_step(s, t, true);
+        // Without a record in the log it has not happened. Snapshots are not in the log.
+        bool snapshot = t->kind == STEP_SNAPSHOT || t->kind == STEP_SNAPSHOT_DELETE;
+        if (snapshot || (t->kind < STEP_SEAL && log_last(s) != before)) states_step(s, t, true);
         s->step = t->name;
         s->failures++;
         s->status = status;

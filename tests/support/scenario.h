@@ -1,5 +1,5 @@
 // A life of a database in a few dozen steps, through waggle.h: every kind of id, named vectors, every kind of write,
-// sealing, import, compaction, reading, collections that are renamed and dropped, and a restart in the middle.
+// sealing, import, compaction, reading, collections that are renamed and dropped, snapshots, and a restart in the middle.
 // It can be run while memory or the disk fails: then it keeps every state that the database may be in. A step that
 // succeeded has happened; one that failed has happened as a whole or not at all.
 #pragma once
@@ -7,7 +7,7 @@
 #include "engine/engine.h"
 #include "support/sim_disk.h"
 
-#define SCENARIO_IDS 12u // see model_id
+#define SCENARIO_IDS 12u // see points_id
 #define SCENARIO_STATES_MAX 64u
 
 typedef struct scenario_point {
@@ -20,10 +20,11 @@ typedef struct scenario_collection {
     scenario_point points[SCENARIO_IDS];
 } scenario_collection;
 
-// A main collection, which is renamed, and one that is dropped.
+// A main collection, which is renamed, one that is dropped, and a snapshot that is made and deleted.
 typedef struct scenario_state {
     scenario_collection main;
     scenario_collection other;
+    uint16_t snapshot; // 1 = it exists
 } scenario_state;
 
 typedef struct scenario {
@@ -51,7 +52,7 @@ void scenario_run(scenario *s);
 // Opens and closes the database. A failure of closing says that something may not be durable, and no more.
 waggle_status scenario_open(scenario *s, waggle_error *error);
 void scenario_close(scenario *s);
-// Reads everything, by every way of reading, and compares these with each other.
+// Reads all collections, by every way of reading, and compares these with each other.
 waggle_status scenario_read(waggle_database *database, scenario_state *state, waggle_error *error);
 // The state read is one that may be.
 void scenario_check(scenario *s, const char *when);
