@@ -32,7 +32,7 @@ WG_TEST(a_snapshot_made_while_others_write_is_a_prefix_of_the_writes)
     wg_internal internal = {.vfs = f.disk, .log_file_size = 256u << 10};
     WG_OK(wg_database_open("db", NULL, &internal, &f.database, &error));
     WG_OK(wg_thread_start(&w.thread, "writer", writer_run, &w, &error));
-    for (uint64_t i = 0; i < test_rounds(10, 200); i++) {
+    for (uint64_t i = 0; i < test_rounds(10, 50); i++) {
         char name[32];
         snprintf(name, sizeof name, "s%u", (unsigned)i);
         uint64_t least = atomic_load(&w.written);
@@ -50,6 +50,7 @@ WG_TEST(a_snapshot_made_while_others_write_is_a_prefix_of_the_writes)
         waggle_records_destroy(records);
         waggle_collection_close(copy);
         WG_OK(waggle_collection_drop(f.database, name, &error));
+        WG_OK(waggle_snapshot_delete(f.database, name, &error));
     }
     atomic_store(&w.stop, true);
     wg_thread_join(&w.thread);
