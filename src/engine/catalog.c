@@ -160,25 +160,11 @@ waggle_status wg_catalog_load(waggle_database *database, waggle_error *error)
     return status;
 }
 
-static void collection_destroy(waggle_collection *collection)
-{
-    if (collection == NULL) return;
-    atomic_fetch_sub_explicit(&collection->database->heads_bytes,
-                              atomic_load(&collection->head_bytes), memory_order_relaxed);
-    wg_state_release(collection->current);
-    wg_mutex_finish(&collection->write);
-    wg_rwlock_finish(&collection->ids);
-    wg_mutex_finish(&collection->current_lock);
-    wg_free(collection->spec);
-    wg_free(collection->name);
-    wg_free(collection);
-}
-
 void wg_catalog_finish(waggle_database *database)
 {
     wg_catalog *catalog = &database->catalog;
     for (size_t i = 0; i < catalog->count; i++) {
-        collection_destroy(catalog->entries[i]->open);
+        wg_collection_destroy(catalog->entries[i]->open);
         entry_destroy(catalog->entries[i]);
     }
     wg_free(catalog->entries);
@@ -188,102 +174,6 @@ void wg_catalog_finish(waggle_database *database)
 
 // ---- Opening a collection --------------------------------------------------------------------------
 
-static waggle_status overlay_entry(void *context, const wg_overlay_entry *entry,
-                                   waggle_error *error)
-{
-    return wg_sealed_overlay_put(context, entry->row, entry->version, entry->payload, error);
-}
-
-// The part's deletes and overlay, as of the last checkpoint.
-static waggle_status sides_load(waggle_collection *collection, wg_sealed_view *view,
-                                waggle_error *error)
-{
-    waggle_database *database = collection->database;
-    wg_sealed *sealed = view->sealed;
-    char name[WG_FILE_NAME_SIZE];
-    char path[WG_PATH_SIZE_MAX];
-    uint64_t sequence = 0;
-    waggle_status status = WAGGLE_OK;
-    if (sealed->entry.deletes != 0) {
-        wg_name_deletes(name, collection->id, &sealed->entry);
-        status = wg_database_path(database, name, path, error);
-        if (status == WAGGLE_OK)
-            status = wg_mask_read(database->vfs, &database->heap, path, sealed->entry.rows,
-                                  &view->dead, &sequence, error);
-    } else {
-        status = wg_sealed_born(sealed, &view->dead, error);
-    }
-    sealed->in_manifest = true;
-    if (status == WAGGLE_OK) sealed->written = wg_mask_retain(view->dead);
-    if (status == WAGGLE_OK && sealed->entry.overlay != 0) {
-        wg_name_overlay(name, collection->id, &sealed->entry);
-        status = wg_database_path(database, name, path, error);
-        if (status == WAGGLE_OK)
-            status = wg_overlay_read(database->vfs, &database->heap, path, sealed->entry.rows,
-                                     overlay_entry, sealed, &sequence, error);
-        sealed->overlay_changed = false;
-    }
-    return status;
-}
-
-static waggle_status parts_load(waggle_collection *collection, const wg_collection_entry *from,
-                                waggle_error *error)
-{
-    waggle_database *database = collection->database;
-    wg_state *state = wg_state_copy(&database->heap, collection->current, from->part_count, 0);
-    if (state == NULL) return wg_fail_memory(error, sizeof *state, "the state of a collection");
-    state->sequence = from->applied;
-    waggle_status status = WAGGLE_OK;
-    for (uint32_t i = 0; status == WAGGLE_OK && i < from->part_count; i++) {
-        wg_sealed_view *view = &state->sealed[i];
-        status = wg_sealed_open(&database->files, &database->heap, collection->spec,
-                                &from->parts[i], &view->sealed, error);
-        if (status == WAGGLE_OK) status = sides_load(collection, view, error);
-        if (status == WAGGLE_NOT_FOUND)
-            status =
-                wg_fail_context(error, WAGGLE_CORRUPT, "a file that the manifest names is missing");
-        if (status != WAGGLE_OK) break;
-        state->points += view->sealed->entry.rows - view->dead->count;
-        state->dead += view->dead->count;
-    }
-    if (status == WAGGLE_OK)
-        wg_state_publish(collection, state);
-    else
-        wg_state_release(state);
-    return status;
-}
-
-static waggle_status collection_load(waggle_database *database, const wg_catalog_entry *entry,
-                                     waggle_collection **collection, waggle_error *error)
-{
-    wg_heap *heap = &database->heap;
-    waggle_collection *made = wg_alloc_zeroed(heap, WG_MEMORY_OTHER, sizeof *made);
-    if (made == NULL) return wg_fail_memory(error, sizeof *made, "a collection");
-    made->database = database;
-    made->id = entry->id;
-    wg_mutex_init(&made->write);
-    wg_rwlock_init(&made->ids);
-    wg_mutex_init(&made->current_lock);
-    made->name = wg_strdup(heap, WG_MEMORY_OTHER, entry->name);
-    waggle_status status =
-        made->name == NULL ? wg_fail_memory(error, strlen(entry->name), "a collection") : WAGGLE_OK;
-    if (status == WAGGLE_OK)
-        status = wg_spec_decode(heap, entry->spec, entry->spec_size, &made->spec, error);
-    if (status == WAGGLE_OK) status = wg_state_create(made, &made->current, error);
-    const wg_collection_entry *from =
-        entry->in_manifest ? wg_manifest_collection(database->manifest, entry->id) : NULL;
-    if (status == WAGGLE_OK && from != NULL) {
-        made->applied = from->applied;
-        made->current->sequence = from->applied;
-        status = parts_load(made, from, error);
-    }
-    if (status == WAGGLE_OK)
-        *collection = made;
-    else
-        collection_destroy(made);
-    return status;
-}
-
 waggle_status wg_catalog_open(waggle_database *database, wg_catalog_entry *entry,
                               waggle_collection **collection, waggle_error *error)
 {
@@ -291,7 +181,7 @@ waggle_status wg_catalog_open(waggle_database *database, wg_catalog_entry *entry
     if (entry->damage != NULL)
         status = wg_fail(error, entry->damage->status, "%s", entry->damage->message);
     else if (entry->open == NULL)
-        status = collection_load(database, entry, &entry->open, error);
+        status = wg_collection_load(database, entry, &entry->open, error);
     if (status == WAGGLE_OK) *collection = entry->open;
     return status;
 }
@@ -316,7 +206,7 @@ waggle_status wg_catalog_set_aside(waggle_database *database, wg_catalog_entry *
     if (open == NULL) return WAGGLE_OK;
     WG_ASSERT(atomic_load(&open->handles) == 0);
     if (open->dirty_since != 0) entry->held_since = WG_MIN(first, open->dirty_since);
-    collection_destroy(open);
+    wg_collection_destroy(open);
     entry->open = NULL;
     return WAGGLE_OK;
 }
@@ -432,15 +322,46 @@ static void change_finish(catalog_change *change)
     wg_free(change->name_open);
 }
 
+static waggle_status refused(waggle_error *error, const wg_record_catalog *record, const char *why)
+{
+    return wg_fail(error, WAGGLE_CORRUPT, "the log changes collection %u, \"%.*s\": %s",
+                   record->collection, (int)record->name.size, record->name.data, why);
+}
+
+// The checksum says that the record was written so; what follows would rely on what no library writes.
+static waggle_status record_check(waggle_database *database, wg_record_type type,
+                                  const wg_record_catalog *record, waggle_error *error)
+{
+    char name[WAGGLE_NAME_SIZE_MAX + 1];
+    if (type == WG_RECORD_DROP) return WAGGLE_OK;
+    WG_ASSERT(record->name.size < sizeof name); // of wg_record_catalog_decode
+    memcpy(name, record->name.data, record->name.size);
+    name[record->name.size] = 0;
+    if (name[0] == 0) return refused(error, record, "the name is empty");
+    if (wg_catalog_find(database, name) != NULL) return refused(error, record, "the name is taken");
+    if (type == WG_RECORD_RENAME) return WAGGLE_OK;
+    if (record->collection < database->catalog.next_id)
+        return refused(error, record, "an id is never used again");
+    if (record->collection == UINT32_MAX) return refused(error, record, "no such id is given");
+    return WAGGLE_OK;
+}
+
 waggle_status wg_catalog_replay(waggle_database *database, wg_record_type type,
                                 const wg_piece *piece, uint64_t seq, waggle_error *error)
 {
     wg_record_catalog record;
     catalog_change change = {0};
+    // A record of another type may be laid out otherwise.
+    if (type < WG_RECORD_CREATE || type > WG_RECORD_RENAME)
+        return wg_fail(
+            error, WAGGLE_FORMAT_VERSION,
+            "the log has a change of the catalog of type %u; this library knows %u to %u",
+            (unsigned)type, WG_RECORD_CREATE, WG_RECORD_RENAME);
     waggle_status status = wg_record_catalog_decode(piece->data, piece->size, &record, error);
     if (status != WAGGLE_OK) return status;
     wg_mutex_lock(&database->catalog_lock);
-    status = change_prepare(database, type, &record, &change, error);
+    status = record_check(database, type, &record, error);
+    if (status == WAGGLE_OK) status = change_prepare(database, type, &record, &change, error);
     if (status == WAGGLE_OK) change_apply(database, &change, seq);
     change_finish(&change);
     wg_mutex_unlock(&database->catalog_lock);
@@ -525,7 +446,7 @@ static void entries_purge(wg_catalog *catalog)
         wg_catalog_entry *entry = catalog->entries[i];
         bool held = entry->open != NULL && atomic_load(&entry->open->handles) > 0;
         if (entry->dropped && !held) {
-            collection_destroy(entry->open);
+            wg_collection_destroy(entry->open);
             entry_destroy(entry);
         } else {
             catalog->entries[kept++] = entry;

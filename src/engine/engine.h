@@ -255,6 +255,13 @@ waggle_status wg_upsert_end(wg_upsert *upsert, uint64_t *sequence, waggle_error 
 // May the collection be written to at all, and has the budget room for size more?
 waggle_status wg_write_admit(waggle_collection *collection, size_t size, waggle_error *error);
 
+// ---- load.c
+
+// The collection of an entry, from the manifest and the files that it names. The caller holds catalog_lock.
+waggle_status wg_collection_load(waggle_database *database, const wg_catalog_entry *entry,
+                                 waggle_collection **collection, waggle_error *error);
+void wg_collection_destroy(waggle_collection *collection); // NULL is fine
+
 // ---- catalog.c. The caller holds catalog_lock, unless said otherwise.
 
 wg_catalog_entry *wg_catalog_find(waggle_database *database, const char *name);
