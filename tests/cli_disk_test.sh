@@ -261,4 +261,37 @@ else
     skip "a full disk: $reason"
 fi
 
+# ---- A disk in memory that is full ---------------------------------------------------------------
+
+# memory_make NAME MIB: a tmpfs in the folder disk-NAME. Fails where there can be none.
+memory_make() {
+    [ "$(id -u)" -eq 0 ] || { reason="mounting needs root"; return 1; }
+    mkdir "disk-$1" || return 1
+    mount -t tmpfs -o "size=$2m" tmpfs "disk-$1" 2>err || { reason="no tmpfs: $(head -n 1 err)"; return 1; }
+}
+
+# Whoever touches a hole of a mapped file there is killed: the hole gets its page only then. Sections above 4 MiB
+# leave holes before them.
+check_full_memory() {
+    { npy '|u1' False 40000 256; head -c $((40000 * 256)) /dev/urandom; } >rows.npy
+    run 0 "full tmpfs: import" --db disk-memory/a.db import many rows.npy
+    segment=$(ls disk-memory/a.db/seg/*.wseg)
+    if [ "$(($(stat -c %b "$segment") * 512))" -lt "$(stat -c %s "$segment")" ]; then
+        pass
+    else
+        fail "full tmpfs: $segment has no hole"
+    fi
+    dd if=/dev/zero of=disk-memory/rest bs=1024 2>/dev/null
+    run 0 "full tmpfs: verify" --db disk-memory/a.db verify
+    says "full tmpfs: verify" '"findings":0'
+    run 0 "full tmpfs: search" --db disk-memory/a.db search many --id 7 -k 3
+    equal "full tmpfs: hits" "$(wc -l <out)" 3
+}
+
+if memory_make memory 64; then
+    check_full_memory
+else
+    skip "a full tmpfs: $reason"
+fi
+
 report
