@@ -343,11 +343,13 @@ typedef struct waggle_collection_info {
     uint64_t sequence;      ///< of the last write
     const char *device;     ///< where it is searched: "cpu"
     const char *index;      ///< "flat"
+    const char *damage;     ///< why it cannot be opened, NULL = it can; then the counts are 0
 } waggle_collection_info;
 
 typedef struct waggle_collection_list waggle_collection_list;
 
-/// All collections, by name. The infos live as long as the list.
+/// All collections, by name. The infos live as long as the list. One that is damaged, or that only a newer library
+/// reads, is listed too: damage says why, and without a readable description vector_count is 0.
 WAGGLE_API waggle_status waggle_collection_list_create(waggle_database *database,
                                                        waggle_collection_list **list,
                                                        waggle_error *error);

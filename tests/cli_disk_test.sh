@@ -67,7 +67,7 @@ check_newer() {
     message=$2
     shift 2
     all_of newer.db >before
-    for command in info list "search sealed --id 1" "get sealed 1" "count sealed" "export sealed --out -"; do
+    for command in "info sealed" "search sealed --id 1" "get sealed 1" "count sealed" "export sealed --out -"; do
         # shellcheck disable=SC2086
         refused "newer $file" "$message" $command
     done
@@ -77,7 +77,7 @@ check_newer() {
     if cmp -s before after; then pass; else fail "newer $file: reading changed it"; fi
     all_of newer.db >before
     for command in "import sealed point.jsonl" "upsert sealed point.jsonl" "delete sealed 1" \
-        "rename sealed other" "drop sealed --yes" "compact" "snapshot create sealed" "$@"; do
+        "rename sealed other" "drop sealed --yes" "compact sealed" "snapshot create sealed" "$@"; do
         # shellcheck disable=SC2086
         refused "newer $file" "$message" $command
     done
@@ -96,19 +96,67 @@ check_known() {
 change_version=$(dirname "$waggle")/format_version
 segment=$(cd known.db && ls seg/*.wseg)
 make_newer MANIFEST 64 0
-check_newer MANIFEST "MANIFEST: format 7 is newer than 1" "create another --dim 2" "upsert logged point.jsonl"
+check_newer MANIFEST "MANIFEST: format 7 is newer than 1" info list compact "create another --dim 2" \
+    "upsert logged point.jsonl"
 check_known MANIFEST 64 0
 
 log=log/00000001.wlog
 make_newer $log 64 0 2048
-check_newer $log "$log: log format 7 is newer than 1" "create another --dim 2" "upsert logged point.jsonl"
+check_newer $log "$log: log format 7 is newer than 1" info list compact "create another --dim 2" \
+    "upsert logged point.jsonl"
 check_known $log 64 0 2048
 
 # Other collections go on.
 make_newer "$segment" 4096 0
 check_newer "$segment" "$segment: the format of the segment is 7; this library reads up to 1"
 run 0 "newer $segment: another collection" --db newer.db upsert logged point.jsonl
+run 0 "newer $segment: list" --db newer.db list
+says "newer $segment: list" '"damage":"newer.db/'"$segment: the format of the segment is 7"
+refused "newer $segment" "$segment: the format of the segment is 7" compact
+warns "newer $segment: compact" "compacted logged"
 check_known "$segment" 4096 0
+
+# ---- Damaged collections -------------------------------------------------------------------------
+
+# spoil FILE: its first byte is another.
+spoil() { printf x | dd of="$1" bs=1 conv=notrunc 2>/dev/null; }
+
+cp -R known.db damaged.db
+run 0 "create behind the damage" --db damaged.db create zebras --dim 2 --metric l2
+run 0 "upsert behind the damage" --db damaged.db upsert zebras point.jsonl
+run 0 "list before the damage" --db damaged.db list -o table
+if grep -q damage out; then fail "a table without damage has the column"; else pass; fi
+run 0 "info before the damage" --db damaged.db info
+says "info before the damage" '"collections":3,"damaged":0,"points":3,'
+spoil "damaged.db/$segment"
+run 0 "list with damage" --db damaged.db list
+says "list with damage" '{"name":"logged","points":1,'
+says "list with damage" '"device":"cpu","damage":null}'
+says "list with damage" '{"name":"sealed","points":0,"vectors":[{"name":"","dim":2,"type":"f32","metric":"l2"}],'
+says "list with damage" '"damage":"damaged.db/'"$segment: does not begin as a segment file"
+warns "list with damage" "1 of 3 collections cannot be opened"
+run 0 "list with damage, quietly" --db damaged.db list --quiet -o csv
+equal "list with damage, quietly" "$(cat err)" ""
+says "list with damage as csv" "name,points,vectors,segments,bytes_disk,index,device,damage"
+run 0 "list with damage as a table" --db damaged.db list -o table
+says "list with damage as a table" "$segment: does not begin as a segment file"
+run 0 "info with damage" --db damaged.db info
+says "info with damage" '"collections":3,"damaged":1,'
+run 1 "info of what is damaged" --db damaged.db info sealed
+run 3 "names beside the damage" --db damaged.db count zebra
+warns "names beside the damage" "Did you mean zebras?"
+run 1 "compact with damage" --db damaged.db compact
+warns "compact with damage" "compacted logged"
+warns "compact with damage" "compacted zebras"
+warns "compact with damage" "waggle: collection \"sealed\": damaged.db/$segment: does not begin"
+warns "compact with damage" "waggle verify lists what is damaged."
+run 0 "list after compact" --db damaged.db list --quiet
+equal "all others are compacted" "$(grep -c '"points":1,.*"segments":1,' out)" 2
+for file in damaged.db/seg/*.wseg; do spoil "$file"; done
+run 1 "compact with more damage" --db damaged.db compact
+warns "compact with more damage" 'waggle: collection "logged": '
+warns "compact with more damage" '  collection "sealed": '
+run 1 "verify with damage" --db damaged.db verify
 
 # ---- Disks ---------------------------------------------------------------------------------------
 

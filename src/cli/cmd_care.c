@@ -70,23 +70,37 @@ static waggle_status compact_one(cli_context *cli, waggle_database *database, co
     return WAGGLE_OK;
 }
 
+// Damage of one collection is reported when all others are done.
+static waggle_status compact_all(cli_context *cli, waggle_database *database, waggle_error *error)
+{
+    waggle_collection_list *list = NULL;
+    waggle_status damage = WAGGLE_OK;
+    waggle_status status = waggle_collection_list_create(database, &list, error);
+    uint64_t count = status == WAGGLE_OK ? waggle_collection_list_count(list) : 0;
+
+    for (uint64_t i = 0; i < count && status == WAGGLE_OK; i++) {
+        waggle_error why = {0};
+        status = compact_one(cli, database, waggle_collection_list_at(list, i)->name, &why);
+        bool is_damage = status == WAGGLE_CORRUPT || status == WAGGLE_FORMAT_VERSION;
+        if (status != WAGGLE_OK && (!is_damage || damage == WAGGLE_OK)) *error = why;
+        if (!is_damage) continue;
+        if (damage != WAGGLE_OK) cli_hint(cli, "%s", why.message); // the first is the error
+        if (damage == WAGGLE_OK) damage = status;
+        status = WAGGLE_OK;
+    }
+    waggle_collection_list_destroy(list);
+    return status == WAGGLE_OK ? damage : status;
+}
+
 waggle_status cli_compact(cli_context *cli, waggle_error *error)
 {
     waggle_database *database = NULL;
-    waggle_collection_list *list = NULL;
     const char *name = cli_argument(cli, 0);
     waggle_status status = cli_database_open(cli, CLI_WRITE, 0, &database, error);
 
     if (status != WAGGLE_OK) return status;
-    if (name != NULL) {
-        status = compact_one(cli, database, name, error);
-        return cli_database_close(database, status, error);
-    }
-    status = waggle_collection_list_create(database, &list, error);
-    uint64_t count = status == WAGGLE_OK ? waggle_collection_list_count(list) : 0;
-    for (uint64_t i = 0; i < count && status == WAGGLE_OK; i++) {
-        status = compact_one(cli, database, waggle_collection_list_at(list, i)->name, error);
-    }
-    waggle_collection_list_destroy(list);
+    status =
+        name == NULL ? compact_all(cli, database, error) : compact_one(cli, database, name, error);
+    if (status == WAGGLE_CORRUPT) cli_hint(cli, "waggle verify lists what is damaged.");
     return cli_database_close(database, status, error);
 }

@@ -92,6 +92,32 @@ static waggle_status put_specs(cli_output *output, const waggle_collection_info 
     return status;
 }
 
+static uint64_t count_damaged(const waggle_collection_list *list)
+{
+    uint64_t damaged = 0;
+
+    for (uint64_t i = 0; i < waggle_collection_list_count(list); i++) {
+        damaged += waggle_collection_list_at(list, i)->damage != NULL;
+    }
+    return damaged;
+}
+
+static waggle_status put_listed(cli_output *output, const waggle_collection_info *info,
+                                bool with_damage, waggle_error *error)
+{
+    cli_put_string(output, info->name);
+    cli_put_u64(output, info->points);
+    waggle_status status = put_specs(output, info, error);
+    if (status != WAGGLE_OK) return status;
+    cli_put_u64(output, info->segments);
+    cli_put_size(output, info->bytes_disk);
+    cli_put_string(output, info->index);
+    cli_put_string(output, info->device);
+    if (with_damage) cli_put_string(output, info->damage);
+    cli_row_end(output);
+    return WAGGLE_OK;
+}
+
 waggle_status cli_list(cli_context *cli, waggle_error *error)
 {
     static const cli_column columns[] = {
@@ -102,6 +128,7 @@ waggle_status cli_list(cli_context *cli, waggle_error *error)
         {"bytes_disk", true },
         {"index",      false},
         {"device",     false},
+        {"damage",     false},
     };
     waggle_database *database = NULL;
     waggle_collection_list *list = NULL;
@@ -112,22 +139,19 @@ waggle_status cli_list(cli_context *cli, waggle_error *error)
     status = waggle_collection_list_create(database, &list, error);
     if (status != WAGGLE_OK) return cli_database_close(database, status, error);
 
-    cli_output_begin(&output, cli->style, columns, WG_COUNT(columns));
+    // Programs always find the field; people see it when there is something to see.
+    uint64_t damaged = count_damaged(list);
+    bool with_damage = damaged > 0 || cli->style.layout != CLI_TABLE;
+    cli_output_begin(&output, cli->style, columns, WG_COUNT(columns) - (with_damage ? 0 : 1));
     uint64_t count = waggle_collection_list_count(list);
     for (uint64_t i = 0; i < count && status == WAGGLE_OK; i++) {
-        const waggle_collection_info *info = waggle_collection_list_at(list, i);
-        cli_put_string(&output, info->name);
-        cli_put_u64(&output, info->points);
-        status = put_specs(&output, info, error);
-        if (status != WAGGLE_OK) break;
-        cli_put_u64(&output, info->segments);
-        cli_put_size(&output, info->bytes_disk);
-        cli_put_string(&output, info->index);
-        cli_put_string(&output, info->device);
-        cli_row_end(&output);
+        status = put_listed(&output, waggle_collection_list_at(list, i), with_damage, error);
     }
     waggle_status written = cli_output_end(&output, status == WAGGLE_OK ? error : NULL);
     waggle_collection_list_destroy(list);
+    if (damaged > 0) {
+        cli_say(cli, "%" PRIu64 " of %" PRIu64 " collections cannot be opened", damaged, count);
+    }
     return cli_database_close(database, status == WAGGLE_OK ? written : status, error);
 }
 
@@ -183,10 +207,12 @@ static const char *durability_name(waggle_durability durability)
     return "sync";
 }
 
-static void put_statistics(cli_output *output, const char *path, const waggle_statistics *s)
+static void put_statistics(cli_output *output, const char *path, const waggle_statistics *s,
+                           uint64_t damaged)
 {
     cli_put_string(output, path);
     cli_put_u64(output, s->collections);
+    cli_put_u64(output, damaged);
     cli_put_u64(output, s->points);
     cli_put_u64(output, s->rows_dead);
     cli_put_u64(output, s->rows_unsealed);
@@ -214,6 +240,7 @@ static waggle_status database_info(cli_context *cli, waggle_error *error)
     static const cli_column columns[] = {
         {"database",            false},
         {"collections",         true },
+        {"damaged",             true },
         {"points",              true },
         {"rows_dead",           true },
         {"rows_unsealed",       true },
@@ -243,11 +270,12 @@ static waggle_status database_info(cli_context *cli, waggle_error *error)
     if (status != WAGGLE_OK) return status;
     // Opens every collection: of others the statistics know rows, not which of them are dead.
     status = waggle_collection_list_create(database, &list, error);
+    uint64_t damaged = status == WAGGLE_OK ? count_damaged(list) : 0;
     waggle_collection_list_destroy(list);
     if (status == WAGGLE_OK) status = waggle_statistics_get(database, &statistics, error);
     if (status == WAGGLE_OK) {
         cli_output_record(&output, cli->style, columns, WG_COUNT(columns));
-        put_statistics(&output, cli->database, &statistics);
+        put_statistics(&output, cli->database, &statistics, damaged);
         status = cli_output_end(&output, error);
     }
     return cli_database_close(database, status, error);

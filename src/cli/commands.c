@@ -206,12 +206,16 @@ static const cli_command commands[] = {
      create_options, cli_create},
     {"list", "", 0, 0,
      "List the collections",
-     "One row per collection, by name.\n",
+     "One row per collection, by name. One that cannot be opened is listed too, with\n"
+     "zeros; the field damage, null for all others, says why. That is no error: the\n"
+     "exit code is 0. In a table the column is there if one is damaged.\n",
      "waggle list\n",
      NULL, cli_list},
     {"info", "[COLLECTION]", 0, 1,
      "Describe a collection, or the database",
-     "Without a collection: what the whole database holds, in memory and on disk.\n",
+     "Without a collection: what the whole database holds, in memory and on disk, and\n"
+     "how many of its collections cannot be opened (damaged); of these it counts what\n"
+     "the database knows without their files.\n",
      "waggle info films\n"
      "waggle info -o json\n",
      NULL, cli_info},
@@ -292,7 +296,8 @@ static const cli_command commands[] = {
     {"compact", "[COLLECTION]", 0, 1,
      "Free the space of deleted points",
      "Merges the files of a collection, or of all, until nothing dead is left in\n"
-     "them.\n",
+     "them. Of all, a damaged one is reported when the others are done, and the exit\n"
+     "code is 1.\n",
      "waggle compact films\n",
      NULL, cli_compact},
     {"devices", "", 0, 0,

@@ -352,6 +352,66 @@ WG_TEST(a_database_with_a_damaged_collection_can_be_read_only)
     end(&f);
 }
 
+// ---- Listing -------------------------------------------------------------------------------------
+
+static waggle_collection_list *list_all(const fixture *f, uint64_t expected)
+{
+    waggle_error error;
+    waggle_collection_list *list = NULL;
+    WG_OK(waggle_collection_list_create(f->database, &list, &error));
+    WG_CHECK_U64(waggle_collection_list_count(list), expected);
+    return list;
+}
+
+static void check_listed_bad(const waggle_collection_info *info, const char *path)
+{
+    WG_CHECK(strcmp(info->name, "bad") == 0);
+    WG_CHECK(info->damage != NULL);
+    if (strstr(info->damage, path) == NULL) fail_msg("%s: %s", path, info->damage);
+    WG_CHECK_U64(info->vector_count, 1);
+    WG_CHECK_U64(info->vectors[0].dim, DIM);
+    WG_CHECK(info->vectors[0].metric == WAGGLE_L2);
+    WG_CHECK_U64(info->points + info->rows_dead + info->segments + info->rows_unsealed, 0);
+    WG_CHECK_U64(info->bytes_disk + info->bytes_memory + info->sequence, 0);
+    WG_CHECK(info->device != NULL && info->index != NULL);
+}
+
+static void check_listed_whole(const waggle_collection_info *info, const char *name)
+{
+    WG_CHECK(strcmp(info->name, name) == 0);
+    WG_CHECK(info->damage == NULL);
+    WG_CHECK_U64(info->points, 148);
+}
+
+// Whether it is set aside, or its damage shows only now.
+WG_TEST(a_damaged_collection_is_listed_with_what_is_known_and_why)
+{
+    for (size_t i = 0; i < 2 * WG_COUNT(damages); i++) {
+        const damage *d = &damages[i / 2];
+        bool in_files = i % 2 == 1;
+        fixture f;
+        waggle_error error;
+        char path[256];
+        begin(&f);
+        if (in_files) WG_OK(wg_checkpoint(f.database, &error));
+        close_database(&f);
+        damage_do(&f, d, path, sizeof path);
+        open_database(&f);
+        WG_CHECK_U64(f.damaged, in_files ? 0 : 1);
+        waggle_collection_list *list = list_all(&f, 2);
+        check_listed_bad(waggle_collection_list_at(list, 0), path);
+        check_listed_whole(waggle_collection_list_at(list, 1), "good");
+        waggle_collection_list_destroy(list);
+        close_database(&f);
+        damage_undo(&f, d, path, sizeof path);
+        open_database(&f);
+        list = list_all(&f, 2);
+        check_listed_whole(waggle_collection_list_at(list, 0), "bad");
+        waggle_collection_list_destroy(list);
+        end(&f);
+    }
+}
+
 // ---- Dropping, renaming, restoring ---------------------------------------------------------------
 
 static uint64_t log_first(const fixture *f)
@@ -454,24 +514,58 @@ static void append_done(wg_append *append, waggle_status status, const waggle_er
     WG_CHECK(status == WAGGLE_OK);
 }
 
+static void log_change(fixture *f, wg_record_type type, const wg_record_catalog *record)
+{
+    waggle_error error;
+    wg_batch batch;
+    wg_batch_init(&batch, &f->database->heap);
+    WG_OK(wg_batch_catalog(&batch, record, &error));
+    WG_OK(wg_batch_seal(&batch, &error));
+    wg_append append = {
+        .type = (uint16_t)type, .count = 1, .records = batch.pieces, .done = append_done};
+    WG_OK(wg_log_append(f->database->log, &append, &error));
+    WG_OK(wg_log_flush(f->database->log, append.seq, &error));
+    wg_batch_finish(&batch);
+}
+
+WG_TEST(a_collection_whose_description_is_damaged_or_newer_is_listed_without_it)
+{
+    static const char newer[8] = {2, 0, 0, 0, 1, 0, 0, 0};
+    static const waggle_text specs[] = {
+        {newer, 3            },
+        {newer, sizeof(newer)}
+    };
+    for (size_t i = 0; i < WG_COUNT(specs); i++) {
+        fixture f;
+        begin(&f);
+        wg_record_catalog record = {
+            .collection = 3, .name = {"odd", 3},
+                 .spec = specs[i]
+        };
+        log_change(&f, WG_RECORD_CREATE, &record);
+        reopen(&f);
+        waggle_collection_list *list = list_all(&f, 3);
+        const waggle_collection_info *odd = waggle_collection_list_at(list, 2);
+        check_listed_whole(waggle_collection_list_at(list, 0), "bad");
+        check_listed_whole(waggle_collection_list_at(list, 1), "good");
+        WG_CHECK(strcmp(odd->name, "odd") == 0);
+        WG_CHECK(odd->damage != NULL && odd->damage[0] != 0);
+        WG_CHECK_U64(odd->vector_count, 0);
+        waggle_collection_list_destroy(list);
+        end(&f);
+    }
+}
+
 // As a crash leaves it, right after the drop is in the log.
 WG_TEST(a_damaged_collection_that_the_log_drops_is_no_damage)
 {
     fixture f;
     waggle_error error;
     char path[256];
-    wg_batch batch;
     waggle_collection *collection = NULL;
     begin(&f);
     wg_record_catalog record = {.collection = f.bad->id};
-    wg_batch_init(&batch, &f.database->heap);
-    WG_OK(wg_batch_catalog(&batch, &record, &error));
-    WG_OK(wg_batch_seal(&batch, &error));
-    wg_append append = {
-        .type = WG_RECORD_DROP, .count = 1, .records = batch.pieces, .done = append_done};
-    WG_OK(wg_log_append(f.database->log, &append, &error));
-    WG_OK(wg_log_flush(f.database->log, append.seq, &error));
-    wg_batch_finish(&batch);
+    log_change(&f, WG_RECORD_DROP, &record);
     close_database(&f);
     damage_do(&f, FOOTER, path, sizeof path);
     open_database(&f);

@@ -282,17 +282,11 @@ static waggle_status replay_seal(waggle_collection *collection, waggle_error *er
     return status == WAGGLE_DISK_FULL ? WAGGLE_OK : status;
 }
 
-// What only other files, or a newer library, can mend.
-static bool is_damage(waggle_status status)
-{
-    return status == WAGGLE_CORRUPT || status == WAGGLE_FORMAT_VERSION;
-}
-
 // One damaged collection must not keep the others out of reach: it is set aside, with its records left in the log.
 static waggle_status replay_failed(replay *r, wg_catalog_entry *entry, uint64_t first,
                                    waggle_status status, const waggle_error *why)
 {
-    if (!is_damage(status))
+    if (!wg_is_damage(status))
         return wg_fail(r->error, status, "collection \"%s\": %s", entry->name, why->message);
     wg_mutex_lock(&r->database->catalog_lock);
     status = wg_catalog_set_aside(r->database, entry, first, why, r->error);

@@ -255,6 +255,12 @@ waggle_status wg_upsert_end(wg_upsert *upsert, uint64_t *sequence, waggle_error 
 // May the collection be written to at all, and has the budget room for size more?
 waggle_status wg_write_admit(waggle_collection *collection, size_t size, waggle_error *error);
 
+// What only other files, or a newer library, can mend.
+static inline bool wg_is_damage(waggle_status status)
+{
+    return status == WAGGLE_CORRUPT || status == WAGGLE_FORMAT_VERSION;
+}
+
 // ---- load.c
 
 // The collection of an entry, from the manifest and the files that it names. The caller holds catalog_lock.

@@ -28,31 +28,73 @@ static void info_count(waggle_collection_info *info, waggle_collection *collecti
     wg_state_release(state);
 }
 
-static waggle_status info_fill(waggle_collection_list *list, waggle_database *database,
-                               waggle_collection *collection, waggle_collection_info *info,
-                               waggle_error *error)
+// What is known without opening anything. spec NULL = unknown.
+static waggle_status info_describe(waggle_collection_list *list, const waggle_database *database,
+                                   const char *given_name, const wg_spec *spec,
+                                   waggle_collection_info *info, waggle_error *error)
 {
-    const wg_spec *spec = collection->spec;
-    size_t name_size = strlen(collection->name) + 1;
-    size_t names_size = spec->count * sizeof spec->fields[0].name;
-    char *name = wg_arena_copy(&list->arena, collection->name, name_size);
+    uint32_t count = spec == NULL ? 0 : spec->count;
+    size_t name_size = strlen(given_name) + 1;
+    size_t names_size = count * sizeof spec->fields[0].name;
+    char *name = wg_arena_copy(&list->arena, given_name, name_size);
     char *names = wg_arena_alloc(&list->arena, names_size, 8);
-    waggle_vector_spec *vectors = wg_arena_alloc(&list->arena, spec->count * sizeof *vectors, 8);
+    waggle_vector_spec *vectors = wg_arena_alloc(&list->arena, count * sizeof *vectors, 8);
     if (name == NULL || names == NULL || vectors == NULL)
         return wg_fail_memory(error, names_size, "a list of collections");
-    wg_spec_show(spec, vectors);
-    for (uint32_t i = 0; i < spec->count; i++) {
+    if (spec != NULL) wg_spec_show(spec, vectors);
+    for (uint32_t i = 0; i < count; i++) {
         char *copy = names + i * sizeof spec->fields[0].name;
         memcpy(copy, spec->fields[i].name, sizeof spec->fields[i].name);
         vectors[i].name = copy;
     }
     *info = (waggle_collection_info){.name = name,
-                                     .vector_count = spec->count,
+                                     .vector_count = count,
                                      .vectors = vectors,
                                      .device = database->device_name,
                                      .index = "flat"};
-    info_count(info, collection);
     return WAGGLE_OK;
+}
+
+static waggle_status info_fill(waggle_collection_list *list, const waggle_database *database,
+                               waggle_collection *collection, waggle_collection_info *info,
+                               waggle_error *error)
+{
+    waggle_status status =
+        info_describe(list, database, collection->name, collection->spec, info, error);
+    if (status == WAGGLE_OK) info_count(info, collection);
+    return status;
+}
+
+// Of a collection that cannot be opened. The description may be what is damaged.
+static waggle_status info_damaged(waggle_collection_list *list, waggle_database *database,
+                                  const wg_catalog_entry *entry, const char *why,
+                                  waggle_collection_info *info, waggle_error *error)
+{
+    wg_spec *spec = NULL;
+    waggle_status status =
+        wg_spec_decode(&database->heap, entry->spec, entry->spec_size, &spec, NULL);
+    if (status == WAGGLE_OUT_OF_MEMORY)
+        return wg_fail_memory(error, entry->spec_size, "a list of collections");
+    status = info_describe(list, database, entry->name, spec, info, error);
+    wg_free(spec);
+    if (status != WAGGLE_OK) return status;
+    info->damage = wg_arena_copy(&list->arena, why, strlen(why) + 1);
+    if (info->damage == NULL)
+        return wg_fail_memory(error, strlen(why) + 1, "a list of collections");
+    return WAGGLE_OK;
+}
+
+// One damaged collection must not keep the others from being listed.
+static waggle_status info_of(waggle_collection_list *list, waggle_database *database,
+                             wg_catalog_entry *entry, waggle_collection_info *info,
+                             waggle_error *error)
+{
+    waggle_error why = {0};
+    waggle_collection *collection = NULL;
+    waggle_status status = wg_catalog_open(database, entry, &collection, &why);
+    if (status == WAGGLE_OK) return info_fill(list, database, collection, info, error);
+    if (wg_is_damage(status)) return info_damaged(list, database, entry, why.message, info, error);
+    return wg_fail(error, status, "collection \"%s\": %s", entry->name, why.message);
 }
 
 static waggle_status list_create(waggle_database *database, size_t capacity,
@@ -86,11 +128,8 @@ waggle_status waggle_collection_list_create(waggle_database *database,
     waggle_status status = list_create(database, database->catalog.count, &made, error);
     for (size_t i = 0; status == WAGGLE_OK && i < database->catalog.count; i++) {
         wg_catalog_entry *entry = database->catalog.entries[i];
-        waggle_collection *collection = NULL;
-        if (entry->dropped) continue;
-        status = wg_catalog_collection(database, entry, &collection, error);
-        if (status == WAGGLE_OK)
-            status = info_fill(made, database, collection, &made->infos[made->count++], error);
+        if (!entry->dropped)
+            status = info_of(made, database, entry, &made->infos[made->count++], error);
     }
     wg_mutex_unlock(&database->catalog_lock);
     if (status != WAGGLE_OK) {
