@@ -157,6 +157,13 @@ run 1 "compact with more damage" --db damaged.db compact
 warns "compact with more damage" 'waggle: collection "logged": '
 warns "compact with more damage" '  collection "sealed": '
 run 1 "verify with damage" --db damaged.db verify
+run 0 "rename of what is damaged" --db damaged.db rename sealed broken
+warns "rename of what is damaged" "sealed cannot be opened: "
+run 1 "damage under another name" --db damaged.db info broken
+run 0 "drop of what is damaged" --db damaged.db drop broken --yes
+warns "drop of what is damaged" "dropped broken with all that is left of it"
+run 0 "list without what was damaged" --db damaged.db list
+equal "what was damaged is gone" "$(grep -c broken out)" 0
 
 # ---- Disks ---------------------------------------------------------------------------------------
 

@@ -288,21 +288,45 @@ waggle_status cli_info(cli_context *cli, waggle_error *error)
 
 // ---- drop and rename ---------------------------------------------------------------------------
 
+// To be dropped or renamed, a damaged collection need not be opened: then session->info is NULL.
+static waggle_status open_to_change(cli_context *cli, const char *name, cli_session *session,
+                                    waggle_error *error)
+{
+    waggle_status status = cli_session_open(cli, CLI_WRITE, name, 0, session, error);
+
+    if (status != WAGGLE_CORRUPT) return status;
+    char why[sizeof(error->message)];
+    snprintf(why, sizeof(why), "%s", error->message);
+    status = cli_database_open(cli, CLI_WRITE, 0, &session->database, error);
+    if (status == WAGGLE_OK) cli_say(cli, "%s cannot be opened: %s", name, why);
+    return status;
+}
+
+static waggle_status drop_confirm(cli_context *cli, const char *name, const char *contents,
+                                  waggle_error *error)
+{
+    char question[512];
+
+    snprintf(question, sizeof(question), "Drop %s with %s?", name, contents);
+    return cli_confirm(cli, question, error);
+}
+
 waggle_status cli_drop(cli_context *cli, waggle_error *error)
 {
     const char *name = cli_argument(cli, 0);
     cli_session session;
-    char question[512];
-    waggle_status status = cli_session_open(cli, CLI_WRITE, name, 0, &session, error);
+    char contents[64] = "all that is left of it";
+    waggle_status status = open_to_change(cli, name, &session, error);
 
     if (status != WAGGLE_OK) return status;
-    uint64_t points = session.info->points;
-    snprintf(question, sizeof(question), "Drop %s with its %" PRIu64 " points?", name, points);
-    status = cli_confirm(cli, question, error);
+    if (session.info != NULL) {
+        snprintf(contents, sizeof(contents), "its %" PRIu64 " points", session.info->points);
+    }
+    status = drop_confirm(cli, name, contents, error);
     if (status == WAGGLE_OK) status = waggle_collection_drop(session.database, name, error);
     if (status == WAGGLE_OK) {
         cli_import_states_forget(cli->database, name);
-        cli_say(cli, "dropped %s with %" PRIu64 " points", name, points);
+        cli_say(cli, "dropped %s with %s", name, contents);
     }
     return cli_session_close(&session, status, error);
 }
@@ -338,7 +362,7 @@ waggle_status cli_rename(cli_context *cli, waggle_error *error)
 {
     const char *name = cli_argument(cli, 0), *new_name = cli_argument(cli, 1);
     cli_session session;
-    waggle_status status = cli_session_open(cli, CLI_WRITE, name, 0, &session, error);
+    waggle_status status = open_to_change(cli, name, &session, error);
 
     if (status != WAGGLE_OK) return status;
     status = rename_with_imports(cli, session.database, name, new_name, error);
