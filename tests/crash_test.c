@@ -13,8 +13,10 @@ typedef struct rig {
 static waggle_status rig_open(rig *r, waggle_error *error)
 {
     wg_internal internal = {.vfs = r->disk, .no_threads = true, .log_file_size = 32u << 10};
-    waggle_open_options options = {
-        .struct_size = sizeof options, .head_size_max = 4u << 10, .log_size_max = 96u << 10};
+    waggle_open_options options = {.struct_size = sizeof options,
+                                   .threads = 1,
+                                   .head_size_max = 4u << 10,
+                                   .log_size_max = 96u << 10};
     waggle_status status = wg_database_open("db", &options, &internal, &r->database, error);
     if (status != WAGGLE_OK) return status;
     status = waggle_collection_open(r->database, "c", &r->collection, error);
