@@ -1,0 +1,342 @@
+#include "vector/code.h"
+
+#include "vector/bounds.h"
+#include "vector/rotation.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define TINY 0x1p-60f          // rows whose largest component is below are images of nothing
+#define UNDERFLOW_PAD 0x1p-66f // >= the root of 65,536 squares lost below 2^-149
+#define BASE_SLACK 0x1p-18f // 64 u: what bases give away for the roundings of norm, base and scan
+#define CENTER_MAX 0x1p40   // of a component of the center
+#define FAILURE_ROOT \
+    6.55 // sqrt(2 ln(2 / 1e-9)) = 6.5450: the 1-bit bound fails with less than 1e-9
+#define PRODUCT_MAX (255 * 127 * (int64_t)WAGGLE_DIM_MAX)
+
+static_assert(PRODUCT_MAX <= INT32_MAX, "products with unsigned codes fit int32");
+
+static const float clips[] = {1.0f, 0.85f, 0.7f, 0.55f};
+
+bool wg_code_supports(waggle_metric metric, waggle_type type)
+{
+    if (!wg_type_is_float(type)) return false;
+    return metric == WAGGLE_L2 || metric == WAGGLE_COSINE || metric == WAGGLE_DOT;
+}
+
+// ---- Sums of sixteen lanes ---------------------------------------------------------------------
+
+static float lanes_sum(float *lanes)
+{
+    for (uint32_t half = 8; half > 0; half /= 2) {
+        for (uint32_t j = 0; j < half; j++) {
+            lanes[j] += lanes[j + half];
+        }
+    }
+    return lanes[0];
+}
+
+static float lanes_dot(const float *a, const float *b, uint32_t dim)
+{
+    float lanes[16] = {0};
+
+    for (uint32_t i = 0; i < dim; i++) {
+        lanes[i % 16] = fmaf(a[i], b[i], lanes[i % 16]);
+    }
+    return lanes_sum(lanes);
+}
+
+// ---- Frames ------------------------------------------------------------------------------------
+
+void wg_center_add(double *sums, const float *row, uint32_t dim)
+{
+    for (uint32_t i = 0; i < dim; i++) {
+        sums[i] += (double)row[i];
+    }
+}
+
+void wg_center_finish(const double *sums, uint64_t count, uint32_t dim, float *center)
+{
+    for (uint32_t i = 0; i < dim; i++) {
+        double mean = count == 0 ? 0.0 : sums[i] / (double)count;
+        center[i] = fabs(mean) <= CENTER_MAX ? (float)mean : 0.0f;
+    }
+}
+
+double wg_frame_drift(const wg_frame *frame)
+{
+    uint32_t roundings = 1 + (frame->rotated ? wg_rotation_roundings(frame->dim) : 0);
+    return 2.0 * wg_f32_gamma(roundings); // g / (1 - g) <= 2 g: relative to the computed vector
+}
+
+// Section 3 of certified-scan.md derives each of these.
+static void gains_init(wg_frame *frame)
+{
+    double sum =
+        wg_f32_gamma((frame->dim + 15) / 16 + 16); // lanes, tree, and up to twelve single roundings
+    double drift = wg_frame_drift(frame);
+    double shrink = frame->dim > 1 ? FAILURE_ROOT / sqrt((double)frame->dim - 1.0) : 1.0;
+
+    for (uint32_t kind = WG_CODE_I8; kind <= WG_CODE_I4; kind++) {
+        frame->gains[kind] = (wg_code_gains){.norm = 1.0f + 8.0f * (float)WG_F32_UNIT,
+                                             .residual = wg_f32_up(1.0 + sum),
+                                             .drift = wg_f32_up(drift),
+                                             .square = 0.0f};
+    }
+    frame->gains[WG_CODE_B1] =
+        (wg_code_gains){.norm = wg_f32_up(1.0 + 4.0 * sum + 2.0 * drift),
+                        .residual = wg_f32_up(WG_MIN(shrink, 1.0) * (1.0 + sum)),
+                        .drift = wg_f32_up(4.0 * drift + 4.0 * sum),
+                        .square = wg_f32_down(1.0 - 4.0 * drift - 4.0 * sum - (double)BASE_SLACK)};
+}
+
+void wg_frame_init(wg_frame *frame, waggle_metric metric, const float *center, uint32_t dim,
+                   bool rotated, uint64_t seed)
+{
+    WG_ASSERT(wg_code_supports(metric, WAGGLE_F32));
+    WG_ASSERT(dim > 0 && dim <= WAGGLE_DIM_MAX);
+
+    double square = 0.0;
+    for (uint32_t i = 0; i < dim; i++) {
+        square += (double)center[i] * (double)center[i];
+    }
+    double norm = sqrt(square) * (1.0 + WG_F64_SLACK);
+    *frame = (wg_frame){.metric = metric,
+                        .dim = dim,
+                        .center = center,
+                        .rotated = rotated,
+                        .seed = seed,
+                        .center_norm = wg_f32_up(norm),
+                        .center_slack = wg_f32_up(wg_f32_gamma((dim + 15) / 16 + 16) * norm)};
+    gains_init(frame);
+}
+
+static void subtract_center(const wg_frame *frame, const float *source, float *target)
+{
+    for (uint32_t i = 0; i < frame->dim; i++) {
+        target[i] = source[i] - frame->center[i];
+    }
+}
+
+void wg_frame_apply(const wg_frame *frame, const float *source, float *target)
+{
+    subtract_center(frame, source, target);
+    if (frame->rotated) wg_rotate(target, frame->dim, frame->seed);
+}
+
+static double residual_mean(const wg_frame *frame, wg_code_kind kind, const float *rows,
+                            size_t row_floats, uint32_t count, uint8_t *code, float *scratch)
+{
+    double sum = 0.0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        wg_code_figures figures;
+        wg_code_encode(frame, kind, rows + i * row_floats, code, &figures, scratch);
+        if (isfinite(figures.residual)) sum += (double)figures.residual; // open rows stay open
+    }
+    return sum;
+}
+
+bool wg_frame_choose(wg_frame *frame, wg_code_kind kind, const float *rows, size_t row_floats,
+                     uint32_t count, uint8_t *code, float *scratch)
+{
+    wg_frame plain, rotated;
+
+    wg_frame_init(&plain, frame->metric, frame->center, frame->dim, false, frame->seed);
+    wg_frame_init(&rotated, frame->metric, frame->center, frame->dim, true, frame->seed);
+    double as_is = residual_mean(&plain, kind, rows, row_floats, count, code, scratch);
+    double turned = residual_mean(&rotated, kind, rows, row_floats, count, code, scratch);
+    *frame = turned < as_is ? rotated : plain;
+    return frame->rotated;
+}
+
+// ---- Codes -------------------------------------------------------------------------------------
+
+size_t wg_code_stride(wg_code_kind kind, uint32_t dim)
+{
+    switch (kind) {
+    case WG_CODE_I8: return (size_t)wg_round_up(dim, 64);
+    case WG_CODE_I4: return (size_t)wg_round_up(dim, 128) / 2;
+    default: return (size_t)wg_round_up(dim, 512) / 8;
+    }
+}
+
+size_t wg_code_query_stride(uint32_t dim)
+{
+    return (size_t)wg_round_up(dim, 128);
+}
+
+static void code_clear(wg_code_kind kind, uint8_t *code, uint32_t dim)
+{
+    static const uint8_t padding[] = {[WG_CODE_I8] = 128, [WG_CODE_I4] = 0x88, [WG_CODE_B1] = 0};
+    memset(code, padding[kind], wg_code_stride(kind, dim));
+}
+
+static size_t nibble_byte(uint32_t i)
+{
+    return (size_t)(i / 128) * 64 + i % 64;
+}
+
+static void component_put(wg_code_kind kind, uint8_t *code, uint32_t i, int32_t z)
+{
+    if (kind == WG_CODE_I8) {
+        code[i] = (uint8_t)(z + 128);
+    } else if (kind == WG_CODE_I4) {
+        uint32_t shift = i / 64 % 2 * 4, level = (uint32_t)(z + 15) / 2;
+        uint8_t *byte = &code[nibble_byte(i)];
+        *byte = (uint8_t)((*byte & ~(15u << shift)) | level << shift);
+    } else if (z > 0) {
+        code[i / 8] = (uint8_t)(code[i / 8] | 1u << i % 8);
+    }
+}
+
+int32_t wg_code_component(wg_code_kind kind, const uint8_t *code, uint32_t i)
+{
+    switch (kind) {
+    case WG_CODE_I8: return (int32_t)code[i] - 128;
+    case WG_CODE_I4: return 2 * (code[nibble_byte(i)] >> i / 64 % 2 * 4 & 15) - 15;
+    default: return code[i / 8] >> i % 8 & 1 ? 1 : -1;
+    }
+}
+
+int32_t wg_code_product(wg_code_kind kind, const int8_t *query, const uint8_t *code, uint32_t dim)
+{
+    int32_t sum = 0;
+
+    for (uint32_t i = 0; i < dim; i++) {
+        sum += query[i] * wg_code_component(kind, code, i);
+    }
+    return sum;
+}
+
+// ---- Encoding, step by step as code.h defines it -----------------------------------------------
+
+typedef struct fit {
+    float product; // g = dot(y, z)
+    float square;  // Z
+} fit;
+
+static int32_t quantize(wg_code_kind kind, float y, float inverse)
+{
+    if (kind == WG_CODE_I8) return (int32_t)rintf(y * inverse);
+    if (kind == WG_CODE_B1) return y < 0.0f ? -1 : 1;
+
+    float level = floorf(y * inverse) + 8.0f;
+    level = level < 0.0f ? 0.0f : level;
+    level = level > 15.0f ? 15.0f : level;
+    return 2 * (int32_t)level - 15;
+}
+
+static fit fit_of(wg_code_kind kind, const float *y, uint32_t dim, float inverse)
+{
+    float lanes[16] = {0};
+    int32_t square = 0;
+
+    for (uint32_t i = 0; i < dim; i++) {
+        int32_t z = quantize(kind, y[i], inverse);
+        lanes[i % 16] = fmaf(y[i], (float)z, lanes[i % 16]);
+        square += z * z;
+    }
+    return (fit){.product = lanes_sum(lanes), .square = (float)square};
+}
+
+// The factor from components to steps of the code, and how well it fits.
+static float choose_inverse(wg_code_kind kind, const float *y, uint32_t dim, float peak, fit *best)
+{
+    float inverse = kind == WG_CODE_I8 ? 127.0f / peak : 0.0f;
+    float gain = -1.0f;
+
+    if (kind != WG_CODE_I4) {
+        *best = fit_of(kind, y, dim, inverse);
+        return inverse;
+    }
+    for (uint32_t c = 0; c < WG_COUNT(clips); c++) {
+        float candidate = 7.5f / (peak * clips[c]);
+        fit found = fit_of(kind, y, dim, candidate);
+        float explained = found.product / found.square * found.product; // |y|^2 - residual^2
+        if (explained > gain) {
+            gain = explained;
+            inverse = candidate;
+            *best = found;
+        }
+    }
+    return inverse;
+}
+
+static float write_code(wg_code_kind kind, const float *y, uint32_t dim, float inverse, float scale,
+                        uint8_t *code) // returns r0
+{
+    float lanes[16] = {0};
+
+    for (uint32_t i = 0; i < dim; i++) {
+        int32_t z = quantize(kind, y[i], inverse);
+        float rest = fmaf(-scale, (float)z, y[i]);
+        component_put(kind, code, i, z);
+        lanes[i % 16] = fmaf(rest, rest, lanes[i % 16]);
+    }
+    return sqrtf(lanes_sum(lanes));
+}
+
+static float base_of(const wg_frame *frame, wg_code_kind kind, const wg_code_figures *figures,
+                     float center_product, float square)
+{
+    float norm = figures->norm, residual = figures->residual;
+
+    if (frame->metric != WAGGLE_L2) {
+        float base = fmaf(-fabsf(center_product), BASE_SLACK, -center_product);
+        return fmaf(-frame->center_slack, norm + residual, base);
+    }
+    if (kind == WG_CODE_B1) return square * frame->gains[kind].square;
+    return fmaf(-residual * residual, 1.0f + BASE_SLACK, norm * norm * (1.0f - BASE_SLACK));
+}
+
+static wg_code_figures open_figures(void)
+{
+    return (wg_code_figures){.residual = INFINITY};
+}
+
+static bool within(float norm) // false for NaN
+{
+    return norm <= WG_CODE_NORM_MAX;
+}
+
+void wg_code_encode(const wg_frame *frame, wg_code_kind kind, const float *row, uint8_t *code,
+                    wg_code_figures *figures, float *scratch)
+{
+    WG_ASSERT(kind >= WG_CODE_I8 && kind <= WG_CODE_B1);
+
+    uint32_t dim = frame->dim;
+    wg_code_gains gains = frame->gains[kind];
+    float *y = scratch;
+    code_clear(kind, code, dim);
+    *figures = open_figures();
+
+    subtract_center(frame, row, y);
+    float center_product = lanes_dot(frame->center, y, dim);
+    if (frame->rotated) wg_rotate(y, dim, frame->seed);
+
+    float peak = 0.0f;
+    for (uint32_t i = 0; i < dim; i++) {
+        if (!within(fabsf(y[i]))) return; // open
+        peak = fabsf(y[i]) > peak ? fabsf(y[i]) : peak;
+    }
+
+    float square = lanes_dot(y, y, dim), rest = sqrtf(square);
+    wg_code_figures found = {0};
+    if (peak >= TINY) {
+        fit best = {0};
+        float inverse = choose_inverse(kind, y, dim, peak, &best);
+        found.scale = kind == WG_CODE_B1 ? square / best.product : best.product / best.square;
+        rest = write_code(kind, y, dim, inverse, found.scale, code);
+        found.norm = found.scale * sqrtf(best.square) * gains.norm;
+    } else if (kind == WG_CODE_B1) {
+        gains.residual =
+            frame->gains[WG_CODE_I8].residual; // nothing was estimated: all of it counts
+    }
+    found.residual =
+        fmaf(rest, gains.residual, fmaf(gains.drift, found.norm + rest, UNDERFLOW_PAD));
+    found.base = base_of(frame, kind, &found, center_product, square);
+    if (within(found.norm) && within(found.residual) && within(frame->center_norm)) {
+        *figures = found;
+    }
+}
