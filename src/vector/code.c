@@ -8,10 +8,9 @@
 
 #define TINY 0x1p-60f          // rows whose largest component is below are images of nothing
 #define UNDERFLOW_PAD 0x1p-66f // >= the root of 65,536 squares lost below 2^-149
-#define BASE_SLACK 0x1p-18f // 64 u: what bases give away for the roundings of norm, base and scan
+#define BASE_SLACK 0x1p-18f // 64 u: what a base gives away for the roundings of itself and the scan
 #define CENTER_MAX 0x1p40   // of a component of the center
-#define FAILURE_ROOT \
-    6.55 // sqrt(2 ln(2 / 1e-9)) = 6.5450: the 1-bit bound fails with less than 1e-9
+#define FAILURE_ROOT 6.55   // sqrt(2 ln(2 / 1e-9)) = 6.545: a 1-bit bound fails with less
 #define PRODUCT_MAX (255 * 127 * (int64_t)WAGGLE_DIM_MAX)
 
 static_assert(PRODUCT_MAX <= INT32_MAX, "products with unsigned codes fit int32");

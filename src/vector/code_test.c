@@ -251,7 +251,26 @@ WG_TEST(rows_at_the_ends_of_the_range_have_safe_figures)
             WG_CHECK(figures.scale == 0.0f && figures.norm == 0.0f && figures.base == 0.0f);
             WG_CHECK(isinf(figures.residual));
         }
+        for (uint32_t i = 0; i < 100; i++) { // each within the limit, together not
+            row[i] = 1e18f;
+        }
+        figures = encode(kinds[k], WAGGLE_L2, 100);
+        WG_CHECK(isinf(figures.residual) && figures.scale == 0.0f);
     }
+}
+
+// Around a center beyond all bounds, every row is open.
+WG_TEST(a_huge_center_opens_all_rows)
+{
+    wg_frame frame;
+    wg_code_figures figures;
+
+    for (uint32_t i = 0; i < 10; i++) {
+        row[i] = other[i] = 1e25f;
+    }
+    wg_frame_init(&frame, WAGGLE_DOT, other, 10, false, 0);
+    wg_code_encode(&frame, WG_CODE_I8, row, code, &figures, scratch);
+    WG_CHECK(isinf(figures.residual) && figures.norm == 0.0f && figures.base == 0.0f);
 }
 
 // The codes are a format: these bytes and figures may not change with compiler or machine.
