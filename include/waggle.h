@@ -686,7 +686,7 @@ typedef struct waggle_device_info {
     char name[128];        ///< "Intel(R) Xeon(R) Processor"
     char backend[16];      ///< "cpu"
     char driver[64];       ///< version of the driver or, of a CPU, its SIMD level
-    char simd[64];         ///< of a CPU: every level it has, "scalar avx2 avx512"
+    char simd[64];         ///< of a CPU: every level it has, "scalar avx2 avx512 avx512-vnni"
     char pci[16];          ///< "0000:17:00.0", or empty
     uint32_t ordinal;      ///< among the devices of its backend
     uint32_t threads;      ///< of a CPU: hardware threads; of a GPU: the most threads of a block

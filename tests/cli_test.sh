@@ -213,7 +213,7 @@ run 0 "import random rows" import random random.npy --type f32 --metric cosine
 WAGGLE_SIMD=scalar "$waggle" search random --queries random.npy -k 7 >at.scalar 2>err
 equal "search with scalar code" "$? $(wc -l <at.scalar)" "0 448"
 case $(uname -m) in
-x86_64) levels="avx2 avx512" ;;
+x86_64) levels="avx2 avx512 avx512-vnni" ;;
 *) levels=neon ;;
 esac
 for level in $levels; do

@@ -14,7 +14,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define QUERIES 9u // two full tiles and one more
+#define QUERIES 9u      // two full tiles and one more
+#define QUERIES_MAX 70u // a full panel, and a part of one
 #define VIEWS_MAX 4u
 #define THREADS_MAX 3u
 #define PAGES 2u
@@ -29,6 +30,7 @@ typedef enum data_kind {
     DATA_TIES,   // few distinct rows of few distinct values: most scores tie
     DATA_NEAR,   // rows that differ from a query in the last bits
     DATA_SCALES, // floats: norms from 1e-30 to 1e30; some rows are zero
+    DATA_FAR, // floats: far from the origin and close to each other, so that products tell nothing
     DATA_KINDS
 } data_kind;
 
@@ -48,7 +50,8 @@ typedef struct corpus {
     float *norms;
     uint8_t *queries;
     size_t queries_size;
-    float query_norms[QUERIES];
+    uint32_t query_count;
+    float query_norms[QUERIES_MAX];
     wg_rows_view views[VIEWS_MAX];
     uint32_t view_begin[VIEWS_MAX];
     uint32_t view_count;
@@ -69,8 +72,10 @@ static float component_random(test_random *random, waggle_type type, data_kind k
     case WAGGLE_U8: return (float)test_below(random, few ? 3 : 256);
     case WAGGLE_I8: return (float)test_below(random, few ? 3 : 256) - (few ? 1.0f : 128.0f);
     case WAGGLE_B1: return (float)test_below(random, 2);
-    default: return few ? (float)test_below(random, 3) - 1.0f : test_normal(random) * scale;
+    default: break;
     }
+    if (kind == DATA_FAR) return 1000.0f + test_normal(random) * 0.01f;
+    return few ? (float)test_below(random, 3) - 1.0f : test_normal(random) * scale;
 }
 
 static float scale_random(test_random *random, waggle_type type, data_kind kind)
@@ -98,7 +103,7 @@ static void row_make(test_random *random, const corpus *c, data_kind kind, float
 // A copy of a query that differs from it in one component, or not at all.
 static void row_near(test_random *random, const corpus *c, void *row)
 {
-    memcpy(row, c->queries + test_below(random, QUERIES) * c->stride, c->stride);
+    memcpy(row, c->queries + test_below(random, c->query_count) * c->stride, c->stride);
     if (c->type != WAGGLE_B1 && test_below(random, 4) != 0) {
         size_t at = test_below(random, c->dim) * wg_type_size(c->type);
         ((uint8_t *)row)[at] ^= 1;
@@ -115,7 +120,7 @@ static float row_finish(const corpus *c, void *row)
 
 static void fill_rows(test_random *random, corpus *c, data_kind kind)
 {
-    for (uint32_t q = 0; q < QUERIES; q++) {
+    for (uint32_t q = 0; q < c->query_count; q++) {
         row_make(random, c, kind == DATA_SCALES ? DATA_RANDOM : kind, 1.0f,
                  c->queries + q * c->stride);
     }
@@ -133,7 +138,7 @@ static void fill_rows(test_random *random, corpus *c, data_kind kind)
     for (uint32_t i = 0; i < c->count; i++) {
         c->norms[i] = row_finish(c, c->rows + i * c->stride);
     }
-    for (uint32_t q = 0; q < QUERIES; q++) {
+    for (uint32_t q = 0; q < c->query_count; q++) {
         c->query_norms[q] = row_finish(c, c->queries + q * c->stride);
     }
 }
@@ -208,7 +213,8 @@ static void corpus_open(corpus *c, test_random *random, combination combined, ui
     c->count = count;
     c->stride = wg_row_stride(c->type, dim);
     c->rows_size = c->stride * WG_MAX(count, 1u);
-    c->queries_size = c->stride * QUERIES;
+    c->query_count = test_below(random, 6) == 0 ? QUERIES_MAX : QUERIES;
+    c->queries_size = c->stride * c->query_count;
     c->rows = wg_pages_alloc(NULL, WG_MEMORY_ROWS, c->rows_size);
     c->queries = wg_pages_alloc(NULL, WG_MEMORY_ROWS, c->queries_size);
     c->norms = wg_alloc_zeroed(NULL, WG_MEMORY_ROWS, WG_MAX(count, 1u) * sizeof(float));
@@ -373,29 +379,29 @@ static void check_same(const wg_index_answer *a, const wg_index_answer *b, uint3
 // all others with them, bit for bit.
 static void corpus_check(const corpus *c, test_random *random, uint32_t k)
 {
-    wg_index_answer single[QUERIES];
+    wg_index_answer single[QUERIES_MAX];
 
-    for (uint32_t q = 0; q < QUERIES; q++) {
+    for (uint32_t q = 0; q < c->query_count; q++) {
         single[q] = search(device_of(WG_SIMD_SCALAR, 1), c, q, 1, k);
     }
     // The reference is slow: two queries of a case are enough.
     for (uint32_t i = 0; i < 2; i++) {
-        uint32_t q = (uint32_t)test_below(random, QUERIES);
+        uint32_t q = (uint32_t)test_below(random, c->query_count);
         check_hits(c, q, single[q].hits, single[q].counts[0], k);
     }
     for (uint32_t level = 0; level < WG_SIMD_COUNT; level++) {
         uint32_t threads = 1 + (uint32_t)test_below(random, THREADS_MAX);
         wg_device *device = device_of((wg_simd)level, threads);
         if (device == NULL) continue;
-        uint32_t first = (uint32_t)test_below(random, QUERIES);
-        uint32_t count = 1 + (uint32_t)test_below(random, QUERIES - first);
+        uint32_t first = (uint32_t)test_below(random, c->query_count);
+        uint32_t count = 1 + (uint32_t)test_below(random, c->query_count - first);
         wg_index_answer batch = search(device, c, first, count, k);
         for (uint32_t q = 0; q < count; q++) {
             check_same(&single[first + q], &batch, q, k);
         }
         wg_index_answer_finish(&batch);
     }
-    for (uint32_t q = 0; q < QUERIES; q++) {
+    for (uint32_t q = 0; q < c->query_count; q++) {
         wg_index_answer_finish(&single[q]);
     }
 }

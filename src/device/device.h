@@ -54,7 +54,7 @@ struct wg_device {
 };
 
 // The CPU. threads: that work on one job, the caller's included; 0 = one per core.
-// WAGGLE_SIMD=scalar|avx2|avx512|neon forces a level: WAGGLE_UNSUPPORTED if this machine lacks it,
+// WAGGLE_SIMD=scalar|avx2|avx512|avx512-vnni|neon forces a level: WAGGLE_UNSUPPORTED if this machine lacks it,
 // WAGGLE_INVALID for another word.
 waggle_status wg_device_cpu_open(uint32_t threads, wg_device **device, waggle_error *error);
 const char *wg_device_cpu_simd(const wg_device *device); // "avx512"

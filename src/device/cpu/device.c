@@ -33,7 +33,7 @@ static waggle_status choose_kernels(const wg_kernels **kernels, waggle_error *er
     return WAGGLE_OK;
 }
 
-// Every level of this machine: "scalar avx2 avx512".
+// Every level of this machine: "scalar avx2 avx512 avx512-vnni".
 static void list_levels(char *text, size_t capacity)
 {
     size_t at = 0;

@@ -33,19 +33,27 @@ static bool has_avx512(void)
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+
+static bool has_vnni(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512vnni") &&
+           __builtin_cpu_supports("avx512vpopcntdq");
+}
 #endif
 
 static const level_info levels[WG_SIMD_COUNT] = {
-    [WG_SIMD_SCALAR] = {"scalar", &wg_kernels_scalar, has_scalar},
+    [WG_SIMD_SCALAR] = {"scalar",      &wg_kernels_scalar, has_scalar},
 #if defined(__x86_64__)
-    [WG_SIMD_AVX2] = {"avx2",   &wg_kernels_avx2,   has_avx2  },
-    [WG_SIMD_AVX512] = {"avx512", &wg_kernels_avx512, has_avx512},
+    [WG_SIMD_AVX2] = {"avx2",        &wg_kernels_avx2,   has_avx2  },
+    [WG_SIMD_AVX512] = {"avx512",      &wg_kernels_avx512, has_avx512},
+    [WG_SIMD_VNNI] = {"avx512-vnni", &wg_kernels_vnni,   has_vnni  },
 #else
     [WG_SIMD_AVX2] = {"avx2", NULL, NULL},
     [WG_SIMD_AVX512] = {"avx512", NULL, NULL},
+    [WG_SIMD_VNNI] = {"avx512-vnni", NULL, NULL},
 #endif
 #if defined(__aarch64__)
-    [WG_SIMD_NEON] = {"neon",   &wg_kernels_neon,   has_scalar},
+    [WG_SIMD_NEON] = {"neon",        &wg_kernels_neon,   has_scalar},
 #else
     [WG_SIMD_NEON] = {"neon", NULL, NULL},
 #endif
@@ -66,7 +74,8 @@ waggle_status wg_simd_parse(const char *name, wg_simd *level, waggle_error *erro
         }
     }
     return wg_fail(error, WAGGLE_INVALID,
-                   "\"%s\" is no SIMD level; there are scalar, avx2, avx512 and neon", name);
+                   "\"%s\" is no SIMD level; there are scalar, avx2, avx512, avx512-vnni and neon",
+                   name);
 }
 
 const wg_kernels *wg_kernels_get(wg_simd level, const char **reason)

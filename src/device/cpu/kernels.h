@@ -10,6 +10,7 @@ typedef enum wg_simd {
     WG_SIMD_SCALAR,
     WG_SIMD_AVX2,   // with FMA and F16C
     WG_SIMD_AVX512, // F, BW, DQ, VL
+    WG_SIMD_VNNI,   // and VNNI, VPOPCNTDQ
     WG_SIMD_NEON,
     WG_SIMD_COUNT
 } wg_simd;
@@ -23,10 +24,49 @@ typedef void (*wg_tile_fn)(const void *rows, size_t row_stride, uint32_t row_cou
                            const void *queries, size_t query_stride, uint32_t query_count,
                            uint32_t dim, float *scores);
 
+// Products of float32 rows with the queries of a panel: query q is lane q, so a product is one sum from the first component
+// to the last, and a block of rows and lanes is as fast as a matrix product. Such a sum is rounded otherwise than a score,
+// so it only decides which pairs can be left out: masks[r], bit q, is set unless the product of row r and query q is
+// below floor[q] + slope[q] * row_terms[r].
+#define WG_PANEL_QUERIES \
+    48u // at most; panel[i * width + q] is component i of query q, width a multiple of 16
+
+typedef struct wg_panel_limits {
+    const float *floor; // width each
+    const float *slope;
+    const int32_t *start;   // width; of a panel of bytes
+    const float *row_terms; // one per row
+    const uint8_t *ahead;   // rows to fetch meanwhile, as many as are given; never NULL
+    size_t ahead_stride;
+    uint32_t ahead_step; // bytes of each for every 64 bytes of a given one; 0 = none
+} wg_panel_limits;
+
+typedef void (*wg_panel_fn)(const void *rows, size_t row_stride, uint32_t row_count,
+                            const void *panel, uint32_t width, uint32_t dim,
+                            const wg_panel_limits *limits, uint64_t *masks);
+// Panels of bytes: four components of a query lie together, the last ones are padded with zeros, and sums are exact. One
+// factor must be unsigned and the other signed, so rows come with the upper bit of each byte flipped, which shifts them by 128;
+// start makes up for it: 128 times the sum of the query's components over u8, -128 times over i8. dim <= WG_PANEL_BYTES_DIM_MAX.
+#define WG_PANEL_BYTES_DIM_MAX 32768u
+
+// The squares of the norms of row_count rows.
+typedef void (*wg_squares_fn)(const void *rows, size_t row_stride, uint32_t row_count, uint32_t dim,
+                              float *squares);
+
+// A row as its panel takes it: widened to float32, or bytes with the upper bit flipped; the target has its stride for dim.
+typedef void (*wg_convert_fn)(const void *row, uint32_t dim, void *target);
+
 typedef struct wg_kernels {
     const char *name; // "avx512"
     // By metric and type; NULL where the table of waggle_metric has none. Cosine's entry is dot's.
     wg_tile_fn tile[WAGGLE_HAMMING + 1][WAGGLE_B1 + 1];
+    wg_panel_fn
+        panel[WAGGLE_I8 +
+              1]; // f32 (NULL: tiles are as good), and u8 and i8 where bytes are faster than f32
+    uint32_t panel_queries;
+    wg_squares_fn squares[WAGGLE_I8 + 1];
+    wg_convert_fn widen[WAGGLE_I8 + 1];
+    wg_convert_fn flip; // where there are panels of bytes
 } wg_kernels;
 
 // One per level, in the file of its name; kernels.c has the table.
@@ -34,6 +74,7 @@ extern const wg_kernels wg_kernels_scalar;
 #if defined(__x86_64__)
 extern const wg_kernels wg_kernels_avx2;
 extern const wg_kernels wg_kernels_avx512;
+extern const wg_kernels wg_kernels_vnni;
 #endif
 #if defined(__aarch64__)
 extern const wg_kernels wg_kernels_neon;

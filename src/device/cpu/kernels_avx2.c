@@ -18,6 +18,8 @@
 #define WG_SCAN_ROWS 4u
 #define WG_BATCH_ROWS 2u
 #define WG_BATCH_QUERIES 2u
+#define WG_PANEL_ROWS 4u
+#define WG_PANEL_VECTORS 1
 #define INLINE static inline __attribute__((always_inline))
 
 // ---- 16 floats ---------------------------------------------------------------------------------
@@ -51,6 +53,45 @@ INLINE __m256 bf16_half(const uint8_t *p)
 INLINE vf vf_bf16(const uint8_t *p)
 {
     return (vf){bf16_half(p), bf16_half(p + 16)};
+}
+
+INLINE __m256 u8_half(const uint8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p)));
+}
+
+INLINE vf vf_u8(const uint8_t *p)
+{
+    return (vf){u8_half(p), u8_half(p + 8)};
+}
+
+INLINE __m256 i8_half(const uint8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p)));
+}
+
+INLINE vf vf_i8(const uint8_t *p)
+{
+    return (vf){i8_half(p), i8_half(p + 8)};
+}
+
+INLINE vf vf_splat(const uint8_t *p)
+{
+    __m256 all = _mm256_broadcast_ss((const void *)p);
+    return (vf){all, all};
+}
+
+INLINE void vf_store(uint8_t *p, vf v)
+{
+    _mm256_storeu_ps((void *)p, v.low);
+    _mm256_storeu_ps((void *)(p + 32), v.high);
+}
+
+INLINE uint32_t vf_below(vf a, vf b)
+{
+    int low = _mm256_movemask_ps(_mm256_cmp_ps(a.low, b.low, _CMP_LT_OQ));
+    int high = _mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_LT_OQ));
+    return (uint32_t)low | (uint32_t)high << 8;
 }
 
 INLINE vf vf_sub(vf a, vf b)

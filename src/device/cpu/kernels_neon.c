@@ -11,6 +11,8 @@
 #define WG_SCAN_ROWS 4u
 #define WG_BATCH_ROWS 2u
 #define WG_BATCH_QUERIES 2u
+#define WG_PANEL_ROWS 4u // 16 accumulators
+#define WG_PANEL_VECTORS 1
 #define INLINE static inline __attribute__((always_inline))
 
 // ---- 16 floats ---------------------------------------------------------------------------------
@@ -48,6 +50,50 @@ INLINE float32x4_t bf16_quarter(const uint8_t *p)
 INLINE vf vf_bf16(const uint8_t *p)
 {
     return (vf){bf16_quarter(p), bf16_quarter(p + 8), bf16_quarter(p + 16), bf16_quarter(p + 24)};
+}
+
+INLINE vf vf_u8(const uint8_t *p)
+{
+    uint8x16_t bytes = vld1q_u8(p);
+    uint16x8_t low = vmovl_u8(vget_low_u8(bytes)), high = vmovl_high_u8(bytes);
+    return (vf){vcvtq_f32_u32(vmovl_u16(vget_low_u16(low))), vcvtq_f32_u32(vmovl_high_u16(low)),
+                vcvtq_f32_u32(vmovl_u16(vget_low_u16(high))), vcvtq_f32_u32(vmovl_high_u16(high))};
+}
+
+INLINE vf vf_i8(const uint8_t *p)
+{
+    int8x16_t bytes = vreinterpretq_s8_u8(vld1q_u8(p));
+    int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_high_s8(bytes);
+    return (vf){vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), vcvtq_f32_s32(vmovl_high_s16(low)),
+                vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_high_s16(high))};
+}
+
+INLINE vf vf_splat(const uint8_t *p)
+{
+    float32x4_t all = vld1q_dup_f32((const void *)p);
+    return (vf){all, all, all, all};
+}
+
+INLINE void vf_store(uint8_t *p, vf v)
+{
+    float *f = (void *)p;
+    vst1q_f32(f, v.a);
+    vst1q_f32(f + 4, v.b);
+    vst1q_f32(f + 8, v.c);
+    vst1q_f32(f + 12, v.d);
+}
+
+// Four bits of a comparison.
+INLINE uint32_t below_quarter(float32x4_t x, float32x4_t y)
+{
+    static const uint32_t bits[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(vcltq_f32(x, y), vld1q_u32(bits)));
+}
+
+INLINE uint32_t vf_below(vf x, vf y)
+{
+    return below_quarter(x.a, y.a) | below_quarter(x.b, y.b) << 4 | below_quarter(x.c, y.c) << 8 |
+           below_quarter(x.d, y.d) << 12;
 }
 
 INLINE vf vf_sub(vf x, vf y)

@@ -11,6 +11,7 @@
 #define WG_SCAN_ROWS 1u
 #define WG_BATCH_ROWS 1u
 #define WG_BATCH_QUERIES 1u
+#define WG_PANEL_VECTORS 0
 #define INLINE static inline __attribute__((always_inline))
 
 // ---- 16 floats ---------------------------------------------------------------------------------

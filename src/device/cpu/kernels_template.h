@@ -12,14 +12,18 @@
 //   WG_LEVEL                the name of the table; WG_LEVEL_NAME the level as users write it
 //   WG_SCAN_ROWS            rows at a time for one query: enough chains to hide the latency of an addition
 //   WG_BATCH_ROWS, _QUERIES rows and queries at a time for several: what fits the registers
+//   WG_PANEL_ROWS, _VECTORS rows and vf of queries at a time for a panel; _VECTORS 0 = no panel. Beside the words
+//                           above, a panel takes vf_splat (one float32 in all lanes), vf_below (bit j: lane j of a is
+//                           below b's), vf_store, vf_u8 and vf_i8
+//   WG_PANEL_BYTES          defined: there are va_splat, va_load, va_dot and va_float for panels of bytes
 //
 // Why integer sums are exact: a product or square of two bytes is at most 255^2, and 65536 of them sum to
 // 4,261,478,400 < 2^32, so a sum modulo 2^32 of squares, absolute differences or u8 products is the sum
 // itself. A sum of i8 products is at most 65536 * 128^2 = 2^30 in magnitude, so it is the sum read as int32.
 // A pair that one multiply-add instruction sums is at most 2 * 255^2, far below 2^31.
 //
-// Prefetch: one query reads each row once, at the speed of memory. The same place of the rows that come
-// next is asked for while these are scored. It may lie past the end: a prefetch never faults.
+// Prefetch: few queries read rows at the speed of memory. The same place of the rows that come next is asked for
+// while these are scored. It may lie past the end: a prefetch never faults.
 
 #if defined(__clang__)
 #define WG_UNROLL _Pragma("clang loop unroll(full)")
@@ -120,7 +124,7 @@ WG_INLINE float finish_bits(vh acc)
             WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                     \
             {                                                                                      \
                 const uint8_t *row = rows + r * row_stride + at;                                   \
-                if (query_count == 1) __builtin_prefetch(row + row_count * row_stride);            \
+                __builtin_prefetch(row + row_count * row_stride);                                  \
                 vector x = load(row);                                                              \
                 WG_UNROLL for (uint32_t q = 0; q < query_count; q++)                               \
                 {                                                                                  \
@@ -184,9 +188,221 @@ WG_BYTE_TILES(u8, finish_unsigned)
 WG_BYTE_TILES(i8, finish_signed)
 WG_TILE(hamming_b1, vh, vh_zero, vh_add, finish_bits, vb, vb_load, 512, 64)
 
+// ---- Panels ------------------------------------------------------------------------------------
+
+#if WG_PANEL_VECTORS > 0
+WG_INLINE uint64_t panel_mask(const vf *sums, uint32_t vectors, const wg_panel_limits *limits,
+                              uint32_t r)
+{
+    vf term = vf_splat((const uint8_t *)&limits->row_terms[r]);
+    uint64_t below = 0;
+
+    WG_UNROLL for (uint32_t v = 0; v < vectors; v++)
+    {
+        vf slope = vf_f32((const uint8_t *)(limits->slope + v * 16));
+        vf limit = vf_fma(slope, term, vf_f32((const uint8_t *)(limits->floor + v * 16)));
+        below |= (uint64_t)vf_below(sums[v], limit) << v * 16;
+    }
+    return ~below;
+}
+
+WG_INLINE void panel_fetch(const wg_panel_limits *limits, size_t step)
+{
+    size_t size = WG_PANEL_ROWS * (size_t)limits->ahead_step;
+    const uint8_t *from = limits->ahead + step * size;
+
+    for (size_t at = 0; at < size; at += 64)
+        __builtin_prefetch(from + at, 0, 2);
+}
+
+WG_INLINE void panel_block_f32(const uint8_t *rows, size_t row_stride, uint32_t row_count,
+                               const uint8_t *panel, uint32_t vectors, uint32_t dim,
+                               const wg_panel_limits *limits, uint64_t *masks)
+{
+    vf acc[WG_PANEL_ROWS][WG_PANEL_VECTORS];
+    vf y[WG_PANEL_VECTORS];
+
+    WG_UNROLL for (uint32_t r = 0; r < row_count; r++)
+    {
+        WG_UNROLL for (uint32_t v = 0; v < vectors; v++) acc[r][v] = vf_zero();
+    }
+    for (uint32_t i = 0; i < dim; i++, panel += vectors * 64) {
+        if (i % 16 == 0) panel_fetch(limits, i / 16);
+        WG_UNROLL for (uint32_t v = 0; v < vectors; v++) y[v] = vf_f32(panel + v * 64);
+        WG_UNROLL for (uint32_t r = 0; r < row_count; r++)
+        {
+            vf x = vf_splat(rows + r * row_stride + i * 4);
+            WG_UNROLL for (uint32_t v = 0; v < vectors; v++) acc[r][v] = vf_fma(x, y[v], acc[r][v]);
+        }
+    }
+    WG_UNROLL for (uint32_t r = 0; r < row_count; r++)
+    {
+        masks[r] = panel_mask(acc[r], vectors, limits, r);
+    }
+}
+
+#ifdef WG_PANEL_BYTES
+#define WG_PANEL_BLOCK_BYTES(type, dot)                                                           \
+    WG_INLINE void panel_block_##type(const uint8_t *rows, size_t row_stride, uint32_t row_count, \
+                                      const uint8_t *panel, uint32_t vectors, uint32_t dim,       \
+                                      const wg_panel_limits *limits, uint64_t *masks)             \
+    {                                                                                             \
+        va acc[WG_PANEL_ROWS][WG_PANEL_VECTORS];                                                  \
+        va y[WG_PANEL_VECTORS];                                                                   \
+                                                                                                  \
+        WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                        \
+        {                                                                                         \
+            WG_UNROLL for (uint32_t v = 0; v < vectors; v++)                                      \
+            {                                                                                     \
+                acc[r][v] = va_load(limits->start + v * 16);                                      \
+            }                                                                                     \
+        }                                                                                         \
+        for (uint32_t i = 0; i < dim; i += 4, panel += vectors * 64) {                            \
+            if (i % 64 == 0) panel_fetch(limits, i / 64);                                         \
+            WG_UNROLL for (uint32_t v = 0; v < vectors; v++) y[v] = va_load(panel + v * 64);      \
+            WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                    \
+            {                                                                                     \
+                va x = va_splat(rows + r * row_stride + i);                                       \
+                WG_UNROLL for (uint32_t v = 0; v < vectors; v++)                                  \
+                {                                                                                 \
+                    acc[r][v] = dot(acc[r][v], x, y[v]);                                          \
+                }                                                                                 \
+            }                                                                                     \
+        }                                                                                         \
+        WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                        \
+        {                                                                                         \
+            vf sums[WG_PANEL_VECTORS];                                                            \
+            WG_UNROLL for (uint32_t v = 0; v < vectors; v++) sums[v] = va_float(acc[r][v]);       \
+            masks[r] = panel_mask(sums, vectors, limits, r);                                      \
+        }                                                                                         \
+    }
+
+// Rows are shifted to the other kind of bytes.
+#define WG_DOT_U8(acc, row, query) va_dot(acc, query, row)
+#define WG_DOT_I8(acc, row, query) va_dot(acc, row, query)
+WG_PANEL_BLOCK_BYTES(u8, WG_DOT_U8)
+WG_PANEL_BLOCK_BYTES(i8, WG_DOT_I8)
+#endif
+
+typedef void (*panel_block_fn)(const uint8_t *rows, size_t row_stride, uint32_t row_count,
+                               const uint8_t *panel, uint32_t vectors, uint32_t dim,
+                               const wg_panel_limits *limits, uint64_t *masks);
+
+WG_INLINE void panel_rows(panel_block_fn block, const uint8_t *rows, size_t row_stride,
+                          uint32_t row_count, const void *panel, uint32_t vectors, uint32_t dim,
+                          const wg_panel_limits *limits, uint64_t *masks)
+{
+    wg_panel_limits at = *limits;
+    uint32_t r = 0;
+
+    for (; r + WG_PANEL_ROWS <= row_count; r += WG_PANEL_ROWS) {
+        at.row_terms = limits->row_terms + r;
+        at.ahead = limits->ahead + r * limits->ahead_stride;
+        block(rows + r * row_stride, row_stride, WG_PANEL_ROWS, panel, vectors, dim, &at,
+              masks + r);
+    }
+    at.ahead_step = 0;
+    for (; r < row_count; r++) {
+        at.row_terms = limits->row_terms + r;
+        block(rows + r * row_stride, row_stride, 1, panel, vectors, dim, &at, masks + r);
+    }
+}
+
+// The width is a constant in each call, so that all accumulators are registers.
+WG_INLINE void panel_widths(panel_block_fn block, const void *rows, size_t row_stride,
+                            uint32_t row_count, const void *panel, uint32_t width, uint32_t dim,
+                            const wg_panel_limits *limits, uint64_t *masks)
+{
+#if WG_PANEL_VECTORS == 3
+    if (width == 48) panel_rows(block, rows, row_stride, row_count, panel, 3, dim, limits, masks);
+    if (width == 32) panel_rows(block, rows, row_stride, row_count, panel, 2, dim, limits, masks);
+#endif
+    if (width == 16) panel_rows(block, rows, row_stride, row_count, panel, 1, dim, limits, masks);
+}
+
+#define WG_PANEL(type)                                                                           \
+    static void panel_##type(const void *rows, size_t row_stride, uint32_t row_count,            \
+                             const void *panel, uint32_t width, uint32_t dim,                    \
+                             const wg_panel_limits *limits, uint64_t *masks)                     \
+    {                                                                                            \
+        panel_widths(panel_block_##type, rows, row_stride, row_count, panel, width, dim, limits, \
+                     masks);                                                                     \
+    }
+
+WG_PANEL(f32)
+#ifdef WG_PANEL_BYTES
+WG_PANEL(u8)
+WG_PANEL(i8)
+#endif
+
+// WG_SQUARES(type, accumulator, zero, step, finish, vector, load, components, bytes): words as of WG_TILE.
+#define WG_SQUARES(type, accumulator, zero, step, finish, vector, load, components, bytes)  \
+    WG_INLINE void squares_block_##type(const uint8_t *rows, size_t row_stride,             \
+                                        uint32_t row_count, uint32_t steps, float *squares) \
+    {                                                                                       \
+        accumulator acc[WG_SCAN_ROWS];                                                      \
+                                                                                            \
+        WG_UNROLL for (uint32_t r = 0; r < row_count; r++) acc[r] = zero();                 \
+        for (size_t at = 0; at < (size_t)steps * (bytes); at += (bytes)) {                  \
+            WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                              \
+            {                                                                               \
+                vector x = load(rows + r * row_stride + at);                                \
+                acc[r] = step(acc[r], x, x);                                                \
+            }                                                                               \
+        }                                                                                   \
+        WG_UNROLL for (uint32_t r = 0; r < row_count; r++) squares[r] = finish(acc[r]);     \
+    }                                                                                       \
+                                                                                            \
+    static void squares_##type(const void *rows, size_t row_stride, uint32_t row_count,     \
+                               uint32_t dim, float *squares)                                \
+    {                                                                                       \
+        const uint8_t *x = rows;                                                            \
+        uint32_t steps = (dim + (components)-1) / (components);                             \
+        uint32_t r = 0;                                                                     \
+        for (; r + WG_SCAN_ROWS <= row_count; r += WG_SCAN_ROWS) {                          \
+            squares_block_##type(x + r * row_stride, row_stride, WG_SCAN_ROWS, steps,       \
+                                 squares + r);                                              \
+        }                                                                                   \
+        for (; r < row_count; r++) {                                                        \
+            squares_block_##type(x + r * row_stride, row_stride, 1, steps, squares + r);    \
+        }                                                                                   \
+    }
+
+WG_SQUARES(f32, vf, vf_zero, f_dot, vf_sum, vf, vf_f32, 16, 64)
+WG_SQUARES(f16, vf, vf_zero, f_dot, vf_sum, vf, vf_f16, 16, 32)
+WG_SQUARES(bf16, vf, vf_zero, f_dot, vf_sum, vf, vf_bf16, 16, 32)
+WG_SQUARES(u8, va, va_zero, i_dot, finish_unsigned, vi, vi_u8, 32, 32)
+WG_SQUARES(i8, va, va_zero, i_dot, finish_unsigned, vi, vi_i8, 32, 32)
+
+#define WG_WIDEN(type, size)                                                         \
+    static void widen_##type(const void *row, uint32_t dim, void *target)            \
+    {                                                                                \
+        const uint8_t *from = row;                                                   \
+        for (uint32_t i = 0; i < dim; i += 16) {                                     \
+            vf_store((uint8_t *)target + 4 * (size_t)i, vf_##type(from + (size)*i)); \
+        }                                                                            \
+    }
+
+WG_WIDEN(f16, 2)
+WG_WIDEN(bf16, 2)
+WG_WIDEN(u8, 1)
+WG_WIDEN(i8, 1)
+
+#ifdef WG_PANEL_BYTES
+static void flip_bytes(const void *row, uint32_t dim, void *target)
+{
+    const uint8_t *from = row;
+    uint8_t *to = target;
+
+    for (uint32_t i = 0; i < dim; i += 64)
+        vb_store(to + i, vb_flip(vb_load(from + i)));
+}
+#endif
+#endif
+
 // ---- The table ---------------------------------------------------------------------------------
 
-#define WG_TILE_ROW(metric)                                                                      \
+#define WG_OF_TYPES(metric)                                                                      \
     {                                                                                            \
         [WAGGLE_F32] = metric##_f32, [WAGGLE_F16] = metric##_f16, [WAGGLE_BF16] = metric##_bf16, \
         [WAGGLE_U8] = metric##_u8, [WAGGLE_I8] = metric##_i8                                     \
@@ -194,13 +410,27 @@ WG_TILE(hamming_b1, vh, vh_zero, vh_add, finish_bits, vb, vb_load, 512, 64)
 
 const wg_kernels WG_LEVEL = {
     .name = WG_LEVEL_NAME,
+#if WG_PANEL_VECTORS > 0
+    .panel_queries = 16 * WG_PANEL_VECTORS,
+    .panel[WAGGLE_F32] = panel_f32,
+#ifdef WG_PANEL_BYTES
+    .panel[WAGGLE_U8] = panel_u8,
+    .panel[WAGGLE_I8] = panel_i8,
+    .flip = flip_bytes,
+#endif
+    .squares = WG_OF_TYPES(squares),
+    .widen = {[WAGGLE_F16] = widen_f16,
+              [WAGGLE_BF16] = widen_bf16,
+              [WAGGLE_U8] = widen_u8,
+              [WAGGLE_I8] = widen_i8           },
+#endif
     .tile =
         {
-               [WAGGLE_L2] = WG_TILE_ROW(l2),
-               [WAGGLE_COSINE] = WG_TILE_ROW(dot),
-               [WAGGLE_DOT] = WG_TILE_ROW(dot),
-               [WAGGLE_L1] = WG_TILE_ROW(l1),
-               [WAGGLE_LINF] = WG_TILE_ROW(linf),
-               [WAGGLE_HAMMING] = {[WAGGLE_B1] = hamming_b1},
-               },
+              [WAGGLE_L2] = WG_OF_TYPES(l2),
+              [WAGGLE_COSINE] = WG_OF_TYPES(dot),
+              [WAGGLE_DOT] = WG_OF_TYPES(dot),
+              [WAGGLE_L1] = WG_OF_TYPES(l1),
+              [WAGGLE_LINF] = WG_OF_TYPES(linf),
+              [WAGGLE_HAMMING] = {[WAGGLE_B1] = hamming_b1},
+              },
 };

@@ -3,6 +3,8 @@
 #include "device/cpu/kernels.h"
 #include "support/test.h"
 
+#include <math.h>
+
 enum {
     ROWS = WG_TILE_ROWS,
     QUERIES = WG_TILE_QUERIES,
@@ -76,6 +78,147 @@ WG_TEST(every_shape_of_tile_gives_the_bits_of_the_scalar_level)
                     check_tile(kernels, (waggle_metric)metric, (waggle_type)type, dims[d]);
                 }
             }
+        }
+    }
+}
+
+// ---- Panels ------------------------------------------------------------------------------------
+
+// One panel of a type, its rows as the kernel takes them, and limits in the middle of the products.
+typedef struct panel_case {
+    const wg_kernels *kernels;
+    waggle_type type;
+    bool bytes;
+    uint32_t dim;
+    uint32_t width;
+    double products[ROWS][WG_PANEL_QUERIES]; // true ones
+    double scale;                            // how large they may be
+} panel_case;
+
+static _Alignas(64) uint8_t panel[WG_PANEL_QUERIES * 1024 * 4], panel_rows[ROWS * STRIDE];
+static float floors[WG_PANEL_QUERIES], slopes[WG_PANEL_QUERIES], terms[ROWS];
+static int32_t starts[WG_PANEL_QUERIES];
+
+static double panel_component(test_random *random, waggle_type type)
+{
+    if (type == WAGGLE_U8) return (double)test_below(random, 256);
+    if (type == WAGGLE_I8) return (double)test_below(random, 256) - 128.0;
+    return (double)test_normal(random);
+}
+
+static void panel_put(const panel_case *c, uint32_t q, uint32_t i, double value)
+{
+    if (c->bytes) {
+        panel[(i / 4 * c->width + q) * 4 + i % 4] = (uint8_t)(int32_t)value;
+        starts[q] += (c->type == WAGGLE_U8 ? 128 : -128) * (int32_t)value;
+    } else {
+        float component = (float)value;
+        memcpy(panel + ((size_t)i * c->width + q) * 4, &component, 4);
+    }
+}
+
+static double row_put(const panel_case *c, uint32_t r, uint32_t i, double value)
+{
+    float component = (float)value;
+    if (c->bytes)
+        panel_rows[r * STRIDE + i] = (uint8_t)(int32_t)value ^ 0x80;
+    else
+        memcpy(panel_rows + r * STRIDE + (size_t)i * 4, &component, 4);
+    return (double)component;
+}
+
+static void panel_fill(test_random *random, panel_case *c)
+{
+    memset(panel, 0, sizeof(panel));
+    memset(panel_rows, 0, sizeof(panel_rows));
+    memset(starts, 0, sizeof(starts));
+    memset(c->products, 0, sizeof(c->products));
+    c->scale = 0;
+    for (uint32_t i = 0; i < c->dim; i++) {
+        double x[ROWS];
+        for (uint32_t r = 0; r < ROWS; r++)
+            x[r] = row_put(c, r, i, panel_component(random, c->type));
+        for (uint32_t q = 0; q < c->width; q++) {
+            double y = (double)(float)panel_component(random, c->type);
+            panel_put(c, q, i, y);
+            for (uint32_t r = 0; r < ROWS; r++)
+                c->products[r][q] += x[r] * y;
+            c->scale += fabs(x[0] * y) / c->width;
+        }
+    }
+    for (uint32_t q = 0; q < c->width; q++) {
+        floors[q] = (float)c->products[test_below(random, ROWS)][q]; // one row is at the limit
+        slopes[q] = test_normal(random);
+    }
+    for (uint32_t r = 0; r < ROWS; r++)
+        terms[r] = test_below(random, 2) == 0 ? 0.0f : test_normal(random) * (float)c->scale * 0.1f;
+}
+
+// A bit is right if the product is on its side of the limit, or so near that rounding decides.
+static void panel_check(const panel_case *c, const uint64_t *masks, uint32_t row_count)
+{
+    for (uint32_t r = 0; r < row_count; r++) {
+        for (uint32_t q = 0; q < c->width; q++) {
+            double limit = (double)floors[q] + (double)slopes[q] * (double)terms[r];
+            double distance = c->products[r][q] - limit;
+            double rounding = (c->scale + fabs(limit)) * (c->dim + 4) * 0x1p-23;
+            bool kept = (masks[r] >> q & 1) != 0;
+            if (fabs(distance) > rounding) WG_CHECK(kept == (distance > 0));
+        }
+    }
+}
+
+static void panel_run(test_random *random, panel_case *c)
+{
+    uint64_t masks[ROWS];
+    wg_panel_limits limits = {
+        .floor = floors, .slope = slopes, .start = starts, .row_terms = terms, .ahead = panel_rows};
+    panel_fill(random, c);
+    for (uint32_t row_count = 1; row_count <= ROWS; row_count++) {
+        memset(masks, 0x55, sizeof(masks));
+        c->kernels->panel[c->type](panel_rows, STRIDE, row_count, panel, c->width, c->dim, &limits,
+                                   masks);
+        panel_check(c, masks, row_count);
+    }
+    // What is no number is never left out.
+    floors[0] = NAN;
+    c->kernels->panel[c->type](panel_rows, STRIDE, 1, panel, c->width, c->dim, &limits, masks);
+    WG_CHECK((masks[0] & 1) != 0);
+}
+
+WG_TEST(panels_leave_out_what_is_below_its_limit)
+{
+    static const uint32_t dims[] = {1, 3, 4, 17, 64, 100, 768, 1000};
+    static const waggle_type types[] = {WAGGLE_F32, WAGGLE_U8, WAGGLE_I8};
+    static panel_case c;
+    test_random random = {.state = test_seed(31)};
+
+    for (uint32_t level = 0; level < WG_SIMD_COUNT; level++) {
+        c.kernels = wg_kernels_get((wg_simd)level, NULL);
+        for (size_t t = 0; c.kernels != NULL && t < WG_COUNT(types); t++) {
+            if (c.kernels->panel[types[t]] == NULL) continue;
+            c.type = types[t];
+            c.bytes = types[t] != WAGGLE_F32;
+            for (c.width = 16; c.width <= c.kernels->panel_queries; c.width += 16) {
+                for (size_t d = 0; d < WG_COUNT(dims); d++) {
+                    c.dim = dims[d];
+                    panel_run(&random, &c);
+                }
+            }
+        }
+    }
+}
+
+WG_TEST(every_vector_level_has_panels)
+{
+    for (uint32_t level = WG_SIMD_SCALAR + 1; level < WG_SIMD_COUNT; level++) {
+        const wg_kernels *kernels = wg_kernels_get((wg_simd)level, NULL);
+        if (kernels == NULL) continue;
+        WG_CHECK(kernels->panel[WAGGLE_F32] != NULL);
+        WG_CHECK((kernels->panel[WAGGLE_U8] != NULL) == (kernels->flip != NULL));
+        for (int type = WAGGLE_F32; type <= WAGGLE_I8; type++) {
+            WG_CHECK(kernels->squares[type] != NULL);
+            WG_CHECK((kernels->widen[type] != NULL) == (type != WAGGLE_F32));
         }
     }
 }

@@ -9,6 +9,8 @@
 // so the answer depends neither on the number of threads nor on who took which block.
 #include "device/cpu/scan.h"
 
+#include "device/cpu/batch.h"
+
 #include <math.h>
 
 #define BLOCK_SIZE ((size_t)256 << 10) // of the 1 to 2 MiB that servers have per core
@@ -21,16 +23,17 @@
 
 typedef struct scan {
     const wg_flat_job *job;
-    wg_tile_fn tile;
+    const wg_kernels *kernels;
+    wg_batch *batch; // NULL: tiles only
     bool lowest;
-    float worst;           // what counts for a score that is not a number
     uint32_t block_rows;   // a power of two
     uint64_t block_count;  // of all views
     uint64_t *block_ends;  // by view: the number of the block after its last
     _Atomic uint64_t next; // relaxed: a number of work, nothing is published through it
     uint32_t participants;
-    wg_topk *topks; // of the participants but the first, which uses the job's
-    wg_hit *hits;   // of topks
+    wg_batch_scratch **scratch; // of the participants
+    wg_topk *topks;             // of the participants but the first, which uses the job's
+    wg_hit *hits;               // of topks
 } scan;
 
 // As many rows as fit, but few enough that a small job still has some blocks for every thread.
@@ -53,8 +56,7 @@ static uint32_t block_rows_for(const wg_flat_job *job, uint32_t threads)
 
 // ---- One tile ----------------------------------------------------------------------------------
 
-// Bit r: row + r is a candidate. row is a multiple of WG_TILE_ROWS, so a tile lies in one word.
-static uint32_t candidates(const wg_rows_view *view, uint64_t row)
+uint32_t wg_scan_candidates(const wg_rows_view *view, uint64_t row)
 {
     uint64_t left = view->count - row;
     uint64_t bits = left < WG_TILE_ROWS ? (1u << left) - 1u : (1u << WG_TILE_ROWS) - 1u;
@@ -78,59 +80,73 @@ static void apply_norms(float *scores, uint32_t count, float query_norm, const f
 }
 
 // Bit r: the score of row r could enter. Branch-free: after the first blocks, hardly any does.
-static uint32_t wanted(const scan *s, const wg_topk *topk, float *scores)
+static uint32_t wanted(const wg_topk *topk, float *scores)
 {
+    float worst = wg_topk_worst(topk); // what counts for a score that is not a number
     uint32_t bits = 0;
 
     for (uint32_t r = 0; r < WG_TILE_ROWS; r++) {
-        scores[r] = isnan(scores[r]) ? s->worst : scores[r];
+        scores[r] = isnan(scores[r]) ? worst : scores[r];
         bits |= (uint32_t)wg_topk_wants(topk, scores[r]) << r;
     }
     return bits;
 }
 
-static void collect(const scan *s, uint32_t view, uint64_t row, uint32_t bits, float *scores,
-                    wg_topk *topk)
+static void collect(uint32_t view, uint64_t row, uint32_t bits, float *scores, wg_topk *topk)
 {
-    for (bits &= wanted(s, topk, scores); bits != 0; bits &= bits - 1) {
+    for (bits &= wanted(topk, scores); bits != 0; bits &= bits - 1) {
         uint32_t r = (uint32_t)__builtin_ctz(bits);
         wg_topk_push(topk, scores[r], view, row + r);
     }
 }
 
-static void scan_tile(const scan *s, uint32_t view_index, uint64_t row, uint32_t query,
-                      uint32_t query_count, wg_topk *topks)
+static void scan_tile(wg_tile_fn score, const wg_flat_job *job, uint32_t view_index, uint64_t row,
+                      uint32_t query, uint32_t query_count, wg_topk *topks)
 {
-    const wg_flat_job *job = s->job;
     const wg_rows_view *view = &job->views[view_index];
-    uint32_t bits = candidates(view, row);
+    uint32_t bits = wg_scan_candidates(view, row);
     if (bits == 0) return;
 
     float scores[WG_TILE_QUERIES * WG_TILE_ROWS] = {0.0f};
     uint32_t row_count = (uint32_t)WG_MIN(view->count - row, (uint64_t)WG_TILE_ROWS);
-    s->tile((const uint8_t *)view->rows + row * view->stride, view->stride, row_count,
-            (const uint8_t *)job->queries + query * job->query_stride, job->query_stride,
-            query_count, job->dim, scores);
+    score((const uint8_t *)view->rows + row * view->stride, view->stride, row_count,
+          (const uint8_t *)job->queries + query * job->query_stride, job->query_stride, query_count,
+          job->dim, scores);
     for (uint32_t q = 0; q < query_count; q++) {
         float *of_query = scores + q * WG_TILE_ROWS;
         if (view->norms != NULL) {
             apply_norms(of_query, row_count, job->query_norms[query + q], view->norms + row);
         }
-        collect(s, view_index, row, bits, of_query, &topks[query + q]);
+        collect(view_index, row, bits, of_query, &topks[query + q]);
     }
+}
+
+void wg_scan_pair(const wg_kernels *kernels, const wg_flat_job *job, uint32_t view_index,
+                  uint64_t row, uint32_t query, wg_topk *topk)
+{
+    const wg_rows_view *view = &job->views[view_index];
+    float score[WG_TILE_QUERIES * WG_TILE_ROWS];
+
+    kernels->tile[job->metric][job->type]((const uint8_t *)view->rows + row * view->stride,
+                                          view->stride, 1,
+                                          (const uint8_t *)job->queries + query * job->query_stride,
+                                          job->query_stride, 1, job->dim, score);
+    if (view->norms != NULL) apply_norms(score, 1, job->query_norms[query], view->norms + row);
+    if (isnan(score[0])) score[0] = wg_topk_worst(topk);
+    if (wg_topk_wants(topk, score[0])) wg_topk_push(topk, score[0], view_index, row);
 }
 
 // ---- Blocks and threads ------------------------------------------------------------------------
 
-static void scan_block(const scan *s, uint32_t view_index, uint64_t begin, wg_topk *topks)
+void wg_scan_tiles(const wg_kernels *kernels, const wg_flat_job *job, uint32_t view, uint64_t begin,
+                   uint64_t end, uint32_t first, uint32_t count, wg_topk *topks)
 {
-    uint64_t end = WG_MIN(begin + s->block_rows, s->job->views[view_index].count);
-    uint32_t query_count = s->job->query_count;
+    wg_tile_fn score = kernels->tile[job->metric][job->type];
 
-    for (uint32_t query = 0; query < query_count; query += WG_TILE_QUERIES) {
-        uint32_t group = WG_MIN(query_count - query, WG_TILE_QUERIES);
+    for (uint32_t query = first; query < first + count; query += WG_TILE_QUERIES) {
+        uint32_t group = WG_MIN(first + count - query, WG_TILE_QUERIES);
         for (uint64_t row = begin; row < end; row += WG_TILE_ROWS) {
-            scan_tile(s, view_index, row, query, group, topks);
+            scan_tile(score, job, view, row, query, group, topks);
         }
     }
 }
@@ -151,19 +167,46 @@ static uint32_t view_of(const scan *s, uint64_t block)
     return low;
 }
 
+typedef struct block {
+    uint32_t view;
+    uint64_t begin;
+    uint64_t end;
+    const uint8_t *rows;
+} block;
+
+// The next block of a thread; false = there is none.
+static bool take_block(scan *s, block *taken)
+{
+    uint64_t number = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+    if (number >= s->block_count) return false;
+    uint32_t view_index = view_of(s, number);
+    const wg_rows_view *view = &s->job->views[view_index];
+    uint64_t first = view_index == 0 ? 0 : s->block_ends[view_index - 1];
+    uint64_t begin = (number - first) * s->block_rows;
+    *taken = (block){.view = view_index,
+                     .begin = begin,
+                     .end = WG_MIN(begin + s->block_rows, view->count),
+                     .rows = (const uint8_t *)view->rows + begin * view->stride};
+    return true;
+}
+
 static void participate(void *context, uint32_t participant)
 {
     scan *s = context;
-    uint32_t query_count = s->job->query_count;
+    uint32_t queries = s->job->query_count;
     wg_topk *topks =
-        participant == 0 ? s->job->topks : s->topks + (size_t)(participant - 1) * query_count;
+        participant == 0 ? s->job->topks : s->topks + (size_t)(participant - 1) * queries;
+    block now, next;
 
-    for (;;) {
-        uint64_t block = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
-        if (block >= s->block_count) break;
-        uint32_t view = view_of(s, block);
-        uint64_t first = view == 0 ? 0 : s->block_ends[view - 1];
-        scan_block(s, view, (block - first) * s->block_rows, topks);
+    // One block is taken ahead, so that it can be on its way from memory.
+    for (bool more = take_block(s, &now); more; now = next) {
+        more = take_block(s, &next);
+        if (s->batch != NULL) {
+            wg_batch_block(s->batch, s->scratch[participant], now.view, now.begin, now.end,
+                           more ? next.rows : NULL, topks);
+        } else {
+            wg_scan_tiles(s->kernels, s->job, now.view, now.begin, now.end, 0, queries, topks);
+        }
     }
 }
 
@@ -222,6 +265,30 @@ static waggle_status create_lists(scan *s, waggle_error *error)
     return WAGGLE_OK;
 }
 
+static waggle_status create_batch(scan *s, waggle_error *error)
+{
+    if (!wg_batch_suits(s->kernels, s->job)) return WAGGLE_OK;
+    waggle_status status = wg_batch_create(s->kernels, s->job, s->block_rows, &s->batch, error);
+    if (status != WAGGLE_OK) return status;
+    size_t size = s->participants * sizeof(wg_batch_scratch *);
+    s->scratch = wg_alloc_zeroed(s->job->heap, WG_MEMORY_SCRATCH, size);
+    if (s->scratch == NULL) return wg_fail_memory(error, size, "a batch");
+    for (uint32_t i = 0; i < s->participants; i++) {
+        s->scratch[i] = wg_batch_scratch_create(s->batch);
+        if (s->scratch[i] == NULL) return wg_fail_memory(error, 0, "a batch");
+    }
+    return WAGGLE_OK;
+}
+
+static void destroy_batch(scan *s)
+{
+    for (uint32_t i = 0; s->scratch != NULL && i < s->participants; i++) {
+        wg_batch_scratch_destroy(s->scratch[i]);
+    }
+    wg_free(s->scratch);
+    wg_batch_destroy(s->batch);
+}
+
 static void merge_lists(const scan *s)
 {
     uint32_t query_count = s->job->query_count;
@@ -238,12 +305,10 @@ waggle_status wg_cpu_scan(wg_pool *pool, const wg_kernels *kernels, const wg_fla
 
     waggle_status status = WAGGLE_OK;
     uint32_t threads = wg_pool_threads(pool);
-    bool lowest = wg_metric_lowest(job->metric);
     scan s = {
         .job = job,
-        .tile = kernels->tile[job->metric][job->type],
-        .lowest = lowest,
-        .worst = lowest ? INFINITY : -INFINITY,
+        .kernels = kernels,
+        .lowest = wg_metric_lowest(job->metric),
         .block_rows = block_rows_for(job, threads),
     };
 
@@ -251,12 +316,14 @@ waggle_status wg_cpu_scan(wg_pool *pool, const wg_kernels *kernels, const wg_fla
     if (status != WAGGLE_OK) goto cleanup;
     s.participants = participants_for(&s, threads);
     status = create_lists(&s, error);
+    if (status == WAGGLE_OK) status = create_batch(&s, error);
     if (status != WAGGLE_OK) goto cleanup;
 
     wg_pool_run(pool, s.participants, participate, &s);
     merge_lists(&s);
 
 cleanup:
+    destroy_batch(&s);
     wg_free(s.hits);
     wg_free(s.topks);
     wg_free(s.block_ends);
