@@ -4,8 +4,8 @@
 // searched once and the run is long enough; a call before it warms up. The bandwidth is probed between the
 // searches of the same run, with as many threads, over a buffer as large as what one search scans (at most a
 // quarter of the free memory): its median is what gb_per_s is compared with.
+#include "base/bandwidth.h"
 #include "base/system.h"
-#include "cli/bandwidth.h"
 #include "cli/database.h"
 #include "cli/readers/reader.h"
 #include "cli/values.h"
@@ -217,31 +217,31 @@ static void conclude(bench *b, uint32_t batch, result *r)
     double *times = (double *)(void *)b->times.data;
     size_t calls = b->times.size / sizeof(*times);
     double seconds = sum_times(b) / 1e6;
-    double bandwidth = cli_quantile(b->rates, b->probed, 0.5);
+    double bandwidth = wg_quantile(b->rates, b->probed, 0.5);
 
     r->batch = batch;
     r->recall = b->hits_asked == 0 ? NAN : (double)b->right / (double)b->hits_asked;
     r->qps = (double)calls * batch / seconds;
-    r->p50_us = cli_quantile(times, calls, 0.50);
-    r->p95_us = cli_quantile(times, calls, 0.95);
-    r->p99_us = cli_quantile(times, calls, 0.99);
+    r->p50_us = wg_quantile(times, calls, 0.50);
+    r->p95_us = wg_quantile(times, calls, 0.95);
+    r->p99_us = wg_quantile(times, calls, 0.99);
     // Of the median call: a call that the system interrupted says nothing about the scan.
     r->gb_per_s = (double)r->bytes_scanned / r->p50_us / 1e3;
     r->bandwidth_share = bandwidth > 0 ? r->gb_per_s * 1e9 / bandwidth : NAN;
 }
 
-static waggle_status open_probe(const bench *b, const result *r, cli_bandwidth *bandwidth,
+static waggle_status open_probe(const bench *b, const result *r, wg_bandwidth *bandwidth,
                                 waggle_error *error)
 {
     uint64_t size = WG_MAX(r->bytes_scanned, BUFFER_MIN);
 
     size = WG_MIN(size, wg_memory_available() / 4);
-    return cli_bandwidth_open(bandwidth, (size_t)size, b->threads, error);
+    return wg_bandwidth_open(bandwidth, (size_t)size, b->threads, error);
 }
 
 // Searches come back to back and find in the caches what the ones before left there. So does the probe: of several
 // passes the fastest counts, which has its buffer where the searches have the rows.
-static waggle_status probe(bench *b, cli_bandwidth *bandwidth, waggle_error *error)
+static waggle_status probe(bench *b, wg_bandwidth *bandwidth, waggle_error *error)
 {
     double *best = &b->rates[b->probed++];
     waggle_status status = WAGGLE_OK;
@@ -249,7 +249,7 @@ static waggle_status probe(bench *b, cli_bandwidth *bandwidth, waggle_error *err
     *best = 0;
     for (uint32_t i = 0; i < PROBE_PASSES && status == WAGGLE_OK; i++) {
         double rate = 0;
-        status = cli_bandwidth_pass(bandwidth, &rate, error);
+        status = wg_bandwidth_pass(bandwidth, &rate, error);
         *best = WG_MAX(*best, rate);
     }
     return status;
@@ -257,7 +257,7 @@ static waggle_status probe(bench *b, cli_bandwidth *bandwidth, waggle_error *err
 
 static waggle_status run_batch(bench *b, uint32_t batch, result *r, waggle_error *error)
 {
-    cli_bandwidth bandwidth = {0};
+    wg_bandwidth bandwidth = {0};
     wg_buffer wrapped;
     uint64_t queries = 0, calls = 0, spent = 0;
 
@@ -285,7 +285,7 @@ static waggle_status run_batch(bench *b, uint32_t batch, result *r, waggle_error
         }
     }
     if (status == WAGGLE_OK) conclude(b, batch, r);
-    cli_bandwidth_close(&bandwidth);
+    wg_bandwidth_close(&bandwidth);
     wg_buffer_finish(&wrapped);
     return status;
 }
@@ -374,8 +374,8 @@ waggle_status cli_bench(cli_context *cli, waggle_error *error)
 
     if (status == WAGGLE_OK) {
         status =
-            cli_value_number(&cli->args, "threads", 1, CLI_BANDWIDTH_THREADS_MAX,
-                             WG_MIN(wg_cpu_count(), CLI_BANDWIDTH_THREADS_MAX), &threads, error);
+            cli_value_number(&cli->args, "threads", 1, WG_BANDWIDTH_THREADS_MAX,
+                             WG_MIN(wg_cpu_count(), WG_BANDWIDTH_THREADS_MAX), &threads, error);
     }
     if (status != WAGGLE_OK) return cli_is_usage(cli, status);
     if (queries == NULL) return cli_usage(cli, error, "bench needs --queries FILE");

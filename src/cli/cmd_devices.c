@@ -1,7 +1,7 @@
 // devices: what can search, and why the rest cannot. doctor: whether this machine is fit, in plain words.
+#include "base/bandwidth.h"
 #include "base/system.h"
 #include "base/vfs.h"
-#include "cli/bandwidth.h"
 #include "cli/database.h"
 
 #include <math.h>
@@ -135,16 +135,16 @@ static void check_memory(doctor *d)
 static waggle_status check_bandwidth(doctor *d, uint32_t threads, const char *check,
                                      waggle_error *error)
 {
-    cli_bandwidth bandwidth = {0};
+    wg_bandwidth bandwidth = {0};
     double rate = 0;
     size_t size = PROBE_SIZE;
     uint64_t spare = wg_memory_available() / 8;
 
     if (spare < size) size = (size_t)spare;
-    waggle_status status = cli_bandwidth_open(&bandwidth, size, threads, error);
+    waggle_status status = wg_bandwidth_open(&bandwidth, size, threads, error);
     if (status != WAGGLE_OK) return status;
-    status = cli_bandwidth_measure(&bandwidth, PROBE_PASSES, &rate, error);
-    cli_bandwidth_close(&bandwidth);
+    status = wg_bandwidth_measure(&bandwidth, PROBE_PASSES, &rate, error);
+    wg_bandwidth_close(&bandwidth);
     if (status == WAGGLE_OK) put_check(d, check, NULL, rate / 1e9, "GB/s", NULL);
     return status;
 }
@@ -194,12 +194,12 @@ static waggle_status check_disk(doctor *d, waggle_error *error)
         put_check(d, "sync latency", "failed", 0, NULL, failure.message);
         return WAGGLE_OK;
     }
-    double median = cli_quantile(times, SYNC_COUNT, 0.5);
+    double median = wg_quantile(times, SYNC_COUNT, 0.5);
     put_check(d, "sync latency p50", NULL, median, "ms",
               median > SYNC_SLOW_MS ? "Single writes wait for this: write in batches, or choose "
                                       "a faster disk."
                                     : NULL);
-    put_check(d, "sync latency p99", NULL, cli_quantile(times, SYNC_COUNT, 0.99), "ms", NULL);
+    put_check(d, "sync latency p99", NULL, wg_quantile(times, SYNC_COUNT, 0.99), "ms", NULL);
     return WAGGLE_OK;
 }
 

@@ -3,7 +3,7 @@
 // stream alone reads an eighth slower (24 and 27 GB/s on a Sapphire Rapids core): a core prefetches each
 // stream by itself, and stops at the end of a page. Threads start together behind an atomic gate; the pass takes from its
 // opening until the last one has its sum.
-#include "cli/bandwidth.h"
+#include "base/bandwidth.h"
 
 #include "base/memory.h"
 #include "base/system.h"
@@ -55,14 +55,14 @@ __attribute__((target("avx512f"))) static uint64_t sum_avx512(const uint64_t *da
     return sum_words(data, count);
 }
 
-uint64_t cli_bandwidth_sum(const uint64_t *data, size_t count)
+uint64_t wg_bandwidth_sum(const uint64_t *data, size_t count)
 {
     if (__builtin_cpu_supports("avx512f")) return sum_avx512(data, count);
     if (__builtin_cpu_supports("avx2")) return sum_avx2(data, count);
     return sum_plain(data, count);
 }
 #else
-uint64_t cli_bandwidth_sum(const uint64_t *data, size_t count)
+uint64_t wg_bandwidth_sum(const uint64_t *data, size_t count)
 {
     return sum_plain(data, count);
 }
@@ -70,12 +70,12 @@ uint64_t cli_bandwidth_sum(const uint64_t *data, size_t count)
 
 // ---- Buffers and passes ------------------------------------------------------------------------
 
-waggle_status cli_bandwidth_open(cli_bandwidth *bandwidth, size_t size, uint32_t threads,
-                                 waggle_error *error)
+waggle_status wg_bandwidth_open(wg_bandwidth *bandwidth, size_t size, uint32_t threads,
+                                waggle_error *error)
 {
     size_t step = STEP * sizeof(uint64_t);
 
-    threads = WG_MAX(1u, WG_MIN(threads, CLI_BANDWIDTH_THREADS_MAX));
+    threads = WG_MAX(1u, WG_MIN(threads, WG_BANDWIDTH_THREADS_MAX));
     size_t part = WG_MAX(size / threads / step, (size_t)1) * step;
     uint64_t *data = wg_pages_alloc(NULL, WG_MEMORY_SCRATCH, part * threads);
     if (data == NULL) return wg_fail_memory(error, part * threads, "the probe of the bandwidth");
@@ -91,7 +91,7 @@ waggle_status cli_bandwidth_open(cli_bandwidth *bandwidth, size_t size, uint32_t
     return WAGGLE_OK;
 }
 
-void cli_bandwidth_close(cli_bandwidth *bandwidth)
+void wg_bandwidth_close(wg_bandwidth *bandwidth)
 {
     if (bandwidth->data != NULL) {
         wg_pages_free(NULL, WG_MEMORY_SCRATCH, bandwidth->data, bandwidth->size);
@@ -105,7 +105,7 @@ typedef struct gate {
 } gate;
 
 typedef struct part {
-    cli_bandwidth *bandwidth;
+    wg_bandwidth *bandwidth;
     gate *gate;
     const uint64_t *data;
     size_t count;
@@ -120,15 +120,15 @@ static void sum_part(void *context)
     while (!atomic_load_explicit(&mine->gate->open, memory_order_acquire)) {
         // The gate opens within microseconds: a sleep would be part of what is measured.
     }
-    uint64_t sum = cli_bandwidth_sum(mine->data, mine->count);
+    uint64_t sum = wg_bandwidth_sum(mine->data, mine->count);
     atomic_fetch_add_explicit(&mine->bandwidth->sink, sum, memory_order_relaxed); // only a sink
     mine->ended_ns = wg_now_ns();
 }
 
-waggle_status cli_bandwidth_pass(cli_bandwidth *bandwidth, double *rate, waggle_error *error)
+waggle_status wg_bandwidth_pass(wg_bandwidth *bandwidth, double *rate, waggle_error *error)
 {
-    wg_thread threads[CLI_BANDWIDTH_THREADS_MAX] = {0};
-    part parts[CLI_BANDWIDTH_THREADS_MAX];
+    wg_thread threads[WG_BANDWIDTH_THREADS_MAX] = {0};
+    part parts[WG_BANDWIDTH_THREADS_MAX];
     gate shared = {0};
     size_t count = bandwidth->size / sizeof(uint64_t) / bandwidth->threads;
     uint32_t started = 1; // the caller is the first
@@ -159,17 +159,17 @@ waggle_status cli_bandwidth_pass(cli_bandwidth *bandwidth, double *rate, waggle_
     return status;
 }
 
-waggle_status cli_bandwidth_measure(cli_bandwidth *bandwidth, uint32_t count, double *rate,
-                                    waggle_error *error)
+waggle_status wg_bandwidth_measure(wg_bandwidth *bandwidth, uint32_t count, double *rate,
+                                   waggle_error *error)
 {
     double rates[PASSES_MAX];
 
     WG_ASSERT(count > 0 && count <= PASSES_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        waggle_status status = cli_bandwidth_pass(bandwidth, &rates[i], error);
+        waggle_status status = wg_bandwidth_pass(bandwidth, &rates[i], error);
         if (status != WAGGLE_OK) return status;
     }
-    *rate = cli_quantile(rates, count, 0.5);
+    *rate = wg_quantile(rates, count, 0.5);
     return WAGGLE_OK;
 }
 
@@ -184,7 +184,7 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double cli_quantile(double *values, size_t count, double q)
+double wg_quantile(double *values, size_t count, double q)
 {
     if (count == 0) return 0;
     qsort(values, count, sizeof(*values), compare_doubles);
