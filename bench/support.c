@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +36,15 @@ void bench_options_read(int count, char **arguments, uint64_t rows, bench_option
 {
     *options = (bench_options){
         .dir = ".", .rows = rows, .pairs = PAIRS, .seed = SEED, .commit = "unknown"};
+    const char *slash = strrchr(arguments[0], '/');
+    options->program = slash != NULL ? slash + 1 : arguments[0];
     for (int i = 1; i < count; i += 2) {
         const char *option = arguments[i];
+        if (strcmp(option, "--quick") == 0) {
+            options->quick = true;
+            i--; // it has no value
+            continue;
+        }
         const char *value = i + 1 < count ? arguments[i + 1] : NULL;
         if (value != NULL && strcmp(option, "--dir") == 0)
             options->dir = value;
@@ -55,7 +63,7 @@ void bench_options_read(int count, char **arguments, uint64_t rows, bench_option
         else {
             fprintf(stderr,
                     "usage: %s [--dir DIR] [--rows N] [--pairs N] [--seed N] [--out FILE] "
-                    "[--commit ID] [--only PART]\n",
+                    "[--commit ID] [--only PART] [--quick]\n",
                     arguments[0]);
             exit(2);
         }
@@ -226,23 +234,34 @@ struct bench_report {
     const bench_options *options;
     wg_buffer parameters; // members of JSON objects, as text
     wg_buffer values;
+    wg_buffer measurements;
     wg_buffer figures;
+    double recall; // beside the next figures; NAN = none
+    double stretch;
     char name[64];
     bool missed;
 };
+
+static void text_add_list(wg_buffer *buffer, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static void text_add_list(wg_buffer *buffer, const char *format, va_list arguments)
+{
+    char text[1024];
+    int size = vsnprintf(text, sizeof text, format, arguments);
+    if (size < 0 || (size_t)size >= sizeof text || !wg_buffer_append(buffer, text, (size_t)size))
+        bench_fail("a report");
+}
 
 static void text_add(wg_buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 static void text_add(wg_buffer *buffer, const char *format, ...)
 {
-    char text[512];
     va_list arguments;
     va_start(arguments, format);
-    int size = vsnprintf(text, sizeof text, format, arguments);
+    text_add_list(buffer, format, arguments);
     va_end(arguments);
-    if (size < 0 || (size_t)size >= sizeof text || !wg_buffer_append(buffer, text, (size_t)size))
-        bench_fail("a report");
 }
 
 bench_report *bench_report_create(const char *name, const bench_options *options)
@@ -250,9 +269,11 @@ bench_report *bench_report_create(const char *name, const bench_options *options
     bench_report *report = calloc(1, sizeof *report);
     if (report == NULL) bench_fail("memory for a report");
     report->options = options;
+    report->recall = report->stretch = NAN;
     snprintf(report->name, sizeof report->name, "%s", name);
     wg_buffer_init(&report->parameters, NULL, WG_MEMORY_OTHER);
     wg_buffer_init(&report->values, NULL, WG_MEMORY_OTHER);
+    wg_buffer_init(&report->measurements, NULL, WG_MEMORY_OTHER);
     wg_buffer_init(&report->figures, NULL, WG_MEMORY_OTHER);
     bench_parameter(report, "rows", (double)options->rows);
     bench_parameter(report, "pairs", options->pairs);
@@ -269,28 +290,75 @@ void bench_parameter(bench_report *report, const char *key, double value)
     member_add(&report->parameters, key, value);
 }
 
+void bench_parameter_text(bench_report *report, const char *key, const char *value)
+{
+    wg_buffer *to = &report->parameters;
+    text_add(to, "%s\"%s\": \"%s\"", to->size > 0 ? ", " : "", key, value);
+}
+
+void bench_beside(bench_report *report, double recall, double stretch)
+{
+    report->recall = recall;
+    report->stretch = stretch;
+}
+
+void bench_measurement(bench_report *report, const char *format, ...)
+{
+    va_list arguments;
+    text_add(&report->measurements, "%s\n    {", report->measurements.size > 0 ? "," : "");
+    va_start(arguments, format);
+    text_add_list(&report->measurements, format, arguments);
+    va_end(arguments);
+    text_add(&report->measurements, "}");
+}
+
 void bench_value(bench_report *report, const char *key, double value)
 {
     member_add(&report->values, key, value);
     bench_note("  %s: %.4g", key, value);
 }
 
+static void figure_begin(bench_report *report, const char *figure, const char *unit, double goal,
+                         bool at_least)
+{
+    wg_buffer *to = &report->figures;
+    text_add(to, "%s\n    {\"figure\": \"%s\", \"unit\": \"%s\", ", to->size > 0 ? "," : "", figure,
+             unit);
+    text_add(to, "\"goal\": \"%s %g\", ", at_least ? ">=" : "<=", goal);
+    if (!isnan(report->stretch)) text_add(to, "\"stretch\": %g, ", report->stretch);
+}
+
 void bench_figure(bench_report *report, const char *figure, const char *unit, double measured,
                   double goal, bool at_least, const double *samples, uint32_t sample_count)
 {
     bool pass = at_least ? measured >= goal : measured <= goal;
-    const char *relation = at_least ? ">=" : "<=";
+    const char *space = *unit != 0 ? " " : ""; // shares have none
+    char recall[32] = "";
     wg_buffer *to = &report->figures;
     report->missed |= !pass;
-    text_add(to, "%s\n    {\"figure\": \"%s\", \"unit\": \"%s\", ", to->size > 0 ? "," : "", figure,
-             unit);
-    text_add(to, "\"goal\": \"%s %g\", \"measured\": %.6g, \"pass\": %s, \"samples\": [", relation,
-             goal, measured, pass ? "true" : "false");
+    figure_begin(report, figure, unit, goal, at_least);
+    text_add(to, "\"measured\": %.6g, \"pass\": %s, ", measured, pass ? "true" : "false");
+    if (!isnan(report->recall)) {
+        text_add(to, "\"recall\": %.6g, ", report->recall);
+        snprintf(recall, sizeof recall, ", recall %.4f", report->recall);
+    }
+    text_add(to, "\"samples\": [");
     for (uint32_t i = 0; i < sample_count; i++)
         text_add(to, "%s%.6g", i > 0 ? ", " : "", samples[i]);
     text_add(to, "]}");
-    printf("%s\t%s %g %s\t%.4g %s\t%s\n", figure, relation, goal, unit, measured, unit,
-           pass ? "PASS" : "MISS");
+    printf("%s\t%s %g%s%s\t%.4g%s%s%s\t%s\n", figure, at_least ? ">=" : "<=", goal, space, unit,
+           measured, space, unit, recall, pass ? "PASS" : "MISS");
+    fflush(stdout);
+}
+
+void bench_figure_missing(bench_report *report, const char *figure, const char *unit, double goal,
+                          bool at_least, const char *reason)
+{
+    report->missed = true;
+    figure_begin(report, figure, unit, goal, at_least);
+    text_add(&report->figures, "\"measured\": null, \"pass\": false, \"reason\": \"%s\"}", reason);
+    printf("%s\t%s %g%s%s\t%s\tMISS\n", figure, at_least ? ">=" : "<=", goal, *unit != 0 ? " " : "",
+           unit, reason);
     fflush(stdout);
 }
 
@@ -305,15 +373,18 @@ static void report_write(bench_report *report, FILE *file)
     wg_cpu_name(machine, sizeof machine);
     fprintf(
         file,
-        "{\n  \"name\": \"%s\",\n  \"command\": \"bench_%s --rows %llu --pairs %u --seed %llu\",\n  \"commit\": \"%s\",\n  \"machine\": \"%s, %u "
+        "{\n  \"name\": \"%s\",\n  \"command\": \"%s --rows %llu --pairs %u --seed %llu\",\n  \"commit\": \"%s\",\n  \"machine\": \"%s, %u "
         "processors\",\n  \"date\": \"%s\",\n  \"seed\": %llu,\n",
-        report->name, report->name, (unsigned long long)report->options->rows,
+        report->name, report->options->program, (unsigned long long)report->options->rows,
         report->options->pairs, (unsigned long long)report->options->seed, report->options->commit,
         machine, wg_cpu_count(), date, (unsigned long long)report->options->seed);
     fprintf(file, "  \"parameters\": {%.*s},\n", (int)report->parameters.size,
             (const char *)report->parameters.data);
     fprintf(file, "  \"values\": {%.*s},\n", (int)report->values.size,
             (const char *)report->values.data);
+    if (report->measurements.size > 0)
+        fprintf(file, "  \"measurements\": [%.*s\n  ],\n", (int)report->measurements.size,
+                (const char *)report->measurements.data);
     fprintf(file, "  \"figures\": [%.*s\n  ]\n}\n", (int)report->figures.size,
             (const char *)report->figures.data);
 }
@@ -329,6 +400,7 @@ int bench_report_finish(bench_report *report)
     int code = report->missed ? 1 : 0;
     wg_buffer_finish(&report->parameters);
     wg_buffer_finish(&report->values);
+    wg_buffer_finish(&report->measurements);
     wg_buffer_finish(&report->figures);
     free(report);
     return code;

@@ -2,6 +2,7 @@
 // printed as lines of a table and written as JSON with what repeats them.
 //
 //   usage: bench_<name> [--dir DIR] [--rows N] [--pairs N] [--seed N] [--out FILE] [--commit ID] [--only WORD]
+//          [--quick]
 //
 // A figure is one line on standard output: name, goal, measured, and PASS or MISS, separated by tabs. Progress goes to
 // standard error. A failure of any call ends the program: a benchmark has nobody to report to.
@@ -22,7 +23,9 @@ typedef struct bench_options {
     uint64_t seed;
     const char *out; // JSON; NULL = none
     const char *commit;
-    const char *only; // one part of a program, as its usage says; NULL = all
+    const char *only;    // one part of a program, as its usage says; NULL = all
+    const char *program; // its name, without the folder
+    bool quick; // small data and few runs: shows that everything works, and measures nothing
 } bench_options;
 
 void bench_options_read(int count, char **arguments, uint64_t rows, bench_options *options);
@@ -56,9 +59,18 @@ typedef struct bench_report bench_report;
 
 bench_report *bench_report_create(const char *name, const bench_options *options);
 void bench_parameter(bench_report *report, const char *key, double value);
+void bench_parameter_text(bench_report *report, const char *key, const char *value);
 // at_least: the goal is a lower bound, else an upper one. samples may be NULL.
 void bench_figure(bench_report *report, const char *figure, const char *unit, double measured,
                   double goal, bool at_least, const double *samples, uint32_t sample_count);
+// What stands beside the figures after this one: a recall, and a goal that nobody must reach. NAN = none.
+void bench_beside(bench_report *report, double recall, double stretch);
+// A figure that could not be measured, and why: it misses its goal.
+void bench_figure_missing(bench_report *report, const char *figure, const char *unit, double goal,
+                          bool at_least, const char *reason);
+// A line of the JSON's table of measurements: the members of one object, as text.
+void bench_measurement(bench_report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 // A value without a goal, for the reader.
 void bench_value(bench_report *report, const char *key, double value);
 // Writes the file and frees. The exit code: 0 if every figure reaches its goal, else 1.
