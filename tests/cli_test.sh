@@ -195,6 +195,12 @@ done
 says "bench: recall" '"recall":1,'
 run 0 "bench without truth" bench images --queries queries.npy -k 1 --batch 1 -o table
 says "bench without truth" "no truth"
+run 0 "bench with a plot" bench images --queries queries.npy -k 1 --batch 1,2 --threads 1 --plot plot.svg
+equal "a point of the plot for every batch" "$(grep -c "<circle " plot.svg)" 2
+equal "the plot is whole" "$(tail -n 1 plot.svg)" "</svg>"
+run 1 "nothing is overwritten by a plot" bench images --queries queries.npy -k 1 --batch 1 --plot plot.svg
+run 1 "no plot is left by a run that fails" bench images --queries f4.npy --plot other.svg
+equal "no plot is left by a run that fails" "$(ls other.svg 2>/dev/null)" ""
 run 1 "truth with too few neighbors" bench images --queries queries.npy --truth truth.npy -k 3
 run 2 "bench without queries" bench images
 run 2 "a batch of 0" bench images --queries queries.npy --batch 1,0

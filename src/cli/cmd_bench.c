@@ -4,13 +4,20 @@
 // searched once and the run is long enough; a call before it warms up. The bandwidth is probed between the
 // searches of the same run, with as many threads, over a buffer as large as what one search scans (at most a
 // quarter of the free memory): its median is what gb_per_s is compared with.
+//
+// For a plot the peak of the arithmetic is probed in the same places. A component of a row and a query is two operations.
 #include "base/bandwidth.h"
+#include "base/peaks.h"
 #include "base/system.h"
 #include "cli/database.h"
+#include "cli/file_writer.h"
 #include "cli/readers/reader.h"
+#include "cli/roofline.h"
 #include "cli/values.h"
 
+#include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +30,8 @@
 #define PROBES 7u       // of the bandwidth in a run; spread over it
 #define PROBE_PASSES 8u // of a probe; the fastest counts
 #define BUFFER_MIN ((size_t)1 << 20)
+
+static_assert(BATCHES_MAX <= CLI_ROOFLINE_POINTS_MAX, "every batch is a point of the plot");
 
 typedef struct bench {
     cli_context *cli;
@@ -41,7 +50,15 @@ typedef struct bench {
     uint64_t right;  // hits of a run that are in the truth
     uint64_t hits_asked;
     double rates[PROBES];
+    double peaks[PROBES]; // of the arithmetic, if there is a plot
     uint32_t probed;
+    cli_file_writer file; // the plot
+    bool has_plot;
+    bool has_peak; // there is a probe for the type of the collection
+    wg_peak peak;
+    cli_roofline plot;
+    double roofs[BATCHES_MAX]; // the bandwidth and the peak beside each point
+    double peak_roofs[BATCHES_MAX];
 } bench;
 
 typedef struct result {
@@ -243,10 +260,12 @@ static waggle_status open_probe(const bench *b, const result *r, wg_bandwidth *b
 // passes the fastest counts, which has its buffer where the searches have the rows.
 static waggle_status probe(bench *b, wg_bandwidth *bandwidth, waggle_error *error)
 {
-    double *best = &b->rates[b->probed++];
+    double *best = &b->rates[b->probed];
+    double *peak = &b->peaks[b->probed++];
     waggle_status status = WAGGLE_OK;
 
-    *best = 0;
+    *best = *peak = 0;
+    if (b->has_plot && b->has_peak) status = wg_peak_measure(b->peak, b->threads, peak, error);
     for (uint32_t i = 0; i < PROBE_PASSES && status == WAGGLE_OK; i++) {
         double rate = 0;
         status = wg_bandwidth_pass(bandwidth, &rate, error);
@@ -287,6 +306,64 @@ static waggle_status run_batch(bench *b, uint32_t batch, result *r, waggle_error
     if (status == WAGGLE_OK) conclude(b, batch, r);
     wg_bandwidth_close(&bandwidth);
     wg_buffer_finish(&wrapped);
+    return status;
+}
+
+// ---- The plot ----------------------------------------------------------------------------------
+
+// Which arithmetic limits a collection of this type; false = none that is probed.
+static bool peak_of(waggle_type type, wg_peak *peak)
+{
+    if (type == WAGGLE_B1) return false;
+    *peak = type == WAGGLE_U8 || type == WAGGLE_I8 ? WG_PEAK_BYTES : WG_PEAK_F32;
+    return wg_peak_name(*peak) != NULL;
+}
+
+// The file is made before anything is measured, so that a name that is taken does not cost a run.
+static waggle_status plot_begin(bench *b, const char *path, waggle_error *error)
+{
+    b->has_peak = peak_of(b->spec->type, &b->peak);
+    b->plot.unit =
+        b->spec->type == WAGGLE_U8 || b->spec->type == WAGGLE_I8 || b->spec->type == WAGGLE_B1
+            ? "OP"
+            : "FLOP";
+    b->has_plot = true;
+    return cli_file_create(&b->file, path, error);
+}
+
+static void plot_add(bench *b, const result *r)
+{
+    uint32_t at = b->plot.count++;
+    cli_roofline_point *point = &b->plot.points[at];
+    size_t row_size = waggle_vector_size(b->spec->type, b->spec->dim);
+    double rows = (double)r->bytes_scanned / (double)row_size;
+    double operations = 2.0 * b->spec->dim * rows * r->batch;
+
+    snprintf(point->label, sizeof(point->label), "batch %" PRIu32, r->batch);
+    point->intensity = r->bytes_scanned > 0 ? operations / (double)r->bytes_scanned : 0;
+    point->operations = operations / r->p50_us * 1e6;
+    b->roofs[at] = wg_quantile(b->rates, b->probed, 0.5);
+    b->peak_roofs[at] = wg_quantile(b->peaks, b->probed, 0.5);
+}
+
+static waggle_status plot_write(bench *b, waggle_error *error)
+{
+    char title[WAGGLE_NAME_SIZE_MAX + 64], subtitle[256], cpu[128];
+    wg_buffer svg;
+
+    wg_cpu_name(cpu, sizeof(cpu));
+    snprintf(title, sizeof(title), "%s: %" PRIu64 " x %" PRIu32 " %s", b->session.info->name,
+             b->session.info->points, b->spec->dim, waggle_type_name(b->spec->type));
+    snprintf(subtitle, sizeof(subtitle), "exact search, k = %" PRIu32 ", %" PRIu32 " thread%s, %s",
+             b->k, b->threads, b->threads == 1 ? "" : "s", cpu);
+    b->plot.title = title;
+    b->plot.subtitle = subtitle;
+    b->plot.bandwidth = wg_quantile(b->roofs, b->plot.count, 0.5);
+    b->plot.peak = wg_quantile(b->peak_roofs, b->plot.count, 0.5);
+    wg_buffer_init(&svg, NULL, WG_MEMORY_SCRATCH);
+    waggle_status status = cli_roofline_write(&b->plot, &svg, error);
+    if (status == WAGGLE_OK) status = cli_file_write(&b->file, svg.data, svg.size, error);
+    wg_buffer_finish(&svg);
     return status;
 }
 
@@ -341,7 +418,9 @@ static waggle_status run_all(bench *b, const uint32_t *batches, uint32_t count, 
     wg_interrupt_catch();
     for (uint32_t i = 0; i < count && status == WAGGLE_OK; i++) {
         status = run_batch(b, batches[i], &r, error);
-        if (status == WAGGLE_OK) put_result(&output, b, &r);
+        if (status != WAGGLE_OK) break;
+        put_result(&output, b, &r);
+        if (b->has_plot) plot_add(b, &r);
     }
     waggle_status written = cli_output_end(&output, status == WAGGLE_OK ? error : NULL);
     return status == WAGGLE_OK ? written : status;
@@ -351,6 +430,7 @@ static waggle_status run(bench *b, const char *queries, waggle_error *error)
 {
     cli_context *cli = b->cli;
     const char *truth = cli_value(&cli->args, "truth");
+    const char *plot = cli_value(&cli->args, "plot");
     uint32_t batches[BATCHES_MAX], count = 0;
     waggle_status status = read_batches(cli, batches, &count, error);
 
@@ -360,7 +440,10 @@ static waggle_status run(bench *b, const char *queries, waggle_error *error)
     status = cli_vector_find(cli, b->session.info, cli_value(&cli->args, "using"), &b->spec, error);
     if (status == WAGGLE_OK) status = read_queries(b, queries, error);
     if (status == WAGGLE_OK && truth != NULL) status = read_truth(b, truth, error);
+    if (status == WAGGLE_OK && plot != NULL) status = plot_begin(b, plot, error);
     if (status == WAGGLE_OK) status = run_all(b, batches, count, error);
+    if (status == WAGGLE_OK && plot != NULL) status = plot_write(b, error);
+    status = cli_file_finish(&b->file, status, error);
     return cli_session_close(&b->session, status, error);
 }
 

@@ -148,6 +148,8 @@ static const cli_option bench_options[] = {
      "threads that search; default: one per core"},
     {"format", 0, CLI_CHOICE, "FORMAT", "table json",
      "table or json; the same as -o"},
+    {"plot", 0, CLI_FILE, "FILE", NULL,
+     "also draw the batches below the limits of memory and arithmetic (a roofline), as SVG"},
     OPTION_USING,
     OPTION_CONVERT,
     {0},
@@ -317,7 +319,8 @@ static const cli_command commands[] = {
      "latency of a batch, recall@k, and how near the scan comes to the bandwidth of\n"
      "memory, which is probed in the same run.\n",
      "waggle bench films --queries queries.npy --truth truth.npy\n"
-     "waggle bench films --queries queries.npy --batch 1 --threads 1 --format json\n",
+     "waggle bench films --queries queries.npy --batch 1 --threads 1 --format json\n"
+     "waggle bench films --queries queries.npy --plot films.svg\n",
      bench_options, cli_bench},
     {"help", "[COMMAND]", 0, 2,
      "Explain a command",
