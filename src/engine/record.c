@@ -452,12 +452,6 @@ waggle_status wg_record_payload(wg_record_points *points, uint32_t row, waggle_t
 
 // ---- Segments and the catalog --------------------------------------------------------------------
 
-waggle_status wg_batch_add(wg_batch *batch, const void *record, size_t size, waggle_error *error)
-{
-    bool ok = record_begin(batch) && wg_buffer_append(&batch->bytes, record, size);
-    return ok ? WAGGLE_OK : no_memory(batch, error);
-}
-
 waggle_status wg_batch_segment(wg_batch *batch, const wg_record_segment *segment,
                                waggle_error *error)
 {

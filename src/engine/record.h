@@ -27,8 +27,6 @@ typedef struct wg_batch {
 
 void wg_batch_init(wg_batch *batch, wg_heap *heap);
 void wg_batch_finish(wg_batch *batch);
-// Appends a record that is encoded already.
-waggle_status wg_batch_add(wg_batch *batch, const void *record, size_t size, waggle_error *error);
 // Ends the encoding: pieces and count can be given to the log.
 waggle_status wg_batch_seal(wg_batch *batch, waggle_error *error);
 
