@@ -289,13 +289,31 @@ WAGGLE_API waggle_status waggle_close(waggle_database *database, waggle_error *e
 
 // ---- Collections -------------------------------------------------------------------------------
 
+/// How exact search reads the rows of a vector. Float vectors under l2, cosine or dot can have compressed codes beside their
+/// rows: int8, 4-bit and 1-bit. Codes are made in the background for sealed parts that are large enough to gain by them;
+/// all other rows are read as they are.
+typedef enum waggle_scan {
+    WAGGLE_SCAN_DEFAULT = 0, ///< of a collection: AUTO; of a search: the collection's
+    WAGGLE_SCAN_AUTO,        ///< CERTIFIED or F32, whichever was measured to be faster
+    WAGGLE_SCAN_F32,         ///< the rows as they are; a collection makes no codes
+    WAGGLE_SCAN_CERTIFIED, ///< codes prove of most rows that they are not among the k best; the others are scored. The answer
+        ///< is exact, bit for bit that of F32
+    WAGGLE_SCAN_PROBABLE, ///< 1-bit codes (RaBitQ): each of the k best is missed with a probability below 1e-9
+} waggle_scan;
+
+/// "auto", "f32", "certified", "probable"; NULL for another value.
+WAGGLE_API const char *waggle_scan_name(waggle_scan scan);
+/// WAGGLE_INVALID for an unknown name; the message lists the names.
+WAGGLE_API waggle_status waggle_scan_parse(const char *name, waggle_scan *scan,
+                                           waggle_error *error);
+
 /// One named vector of a collection.
 typedef struct waggle_vector_spec {
     const char *name; ///< NULL or "" is the unnamed vector
     uint32_t dim;     ///< 1..65536; b1: bits
     waggle_type type;
     waggle_metric metric;
-    uint32_t reserved;
+    waggle_scan scan; ///< zero = auto
 } waggle_vector_spec;
 
 typedef struct waggle_collection_spec {
@@ -479,6 +497,7 @@ typedef struct waggle_search_options {
     bool with_payload;  ///< hits carry payloads
     uint16_t reserved;
     waggle_convert convert; ///< when queries have another element type than the collection
+    waggle_scan scan;       ///< zero = the collection's. What has no codes is read as it is
 } waggle_search_options;
 
 typedef struct waggle_hit {
@@ -489,15 +508,28 @@ typedef struct waggle_hit {
     waggle_text payload; ///< with_payload
 } waggle_hit;
 
+/// A stage of a scan: what it read, and how long it took, summed over threads.
+typedef struct waggle_search_stage {
+    const char *name; ///< "1-bit", "4-bit", "int8", or the type of the rows, as "f32"
+    uint64_t rows;    ///< that it looked at, masked rows included; once per group of queries
+    uint64_t bytes;
+    double seconds;
+} waggle_search_stage;
+
 /// How an answer was made: what really ran.
 typedef struct waggle_search_info {
     const char *device; ///< "cpu"
     const char *index;  ///< "flat"
     const char *simd;   ///< "avx512"; NULL if the device is not a CPU
     bool exact;
-    uint64_t rows_scanned;
-    uint64_t bytes_scanned;
+    uint64_t rows_scanned;  ///< by the first stage that looked at each
+    uint64_t bytes_scanned; ///< of all stages
     double seconds;
+    waggle_scan scan;                  ///< what ran: F32, CERTIFIED or PROBABLE
+    uint32_t stage_count;              ///< at most 4, in the order in which rows pass them
+    const waggle_search_stage *stages; ///< live as long as the hits
+    /// Blocks of rows of which the codes excluded so little that all their rows were scored, per group of queries.
+    uint64_t blocks_widened;
 } waggle_search_info;
 
 typedef struct waggle_hits waggle_hits;

@@ -4,10 +4,18 @@
 
 #include "base/memory.h"
 #include "base/thread.h"
+#include "vector/code.h"
 #include "vector/topk.h"
 #include "vector/type.h"
 
 typedef struct wg_device wg_device;
+
+// The codes of a view's rows of one kind (vector/code.h).
+typedef struct wg_code_column {
+    const wg_frame *frame;
+    const uint8_t *codes;           // wg_code_stride() apart, aligned to 64; NULL = there are none
+    const wg_code_figures *figures; // one per row
+} wg_code_column;
 
 // Rows of one segment or head chunk. Borrowed: valid as long as the snapshot that lists them.
 typedef struct wg_rows_view {
@@ -18,12 +26,27 @@ typedef struct wg_rows_view {
     // One bit per row, set = dead, in pages of WG_MASK_PAGE_BITS bits; a NULL page has no bit set; pages
     // NULL = every row lives.
     const uint64_t *const *masked_pages;
-    uint64_t masked_first;   // the bit of row 0 (head chunks share one mask); a multiple of 64
-    const uint64_t *present; // one bit per row, set = has this vector; NULL = all have it
+    uint64_t masked_first;       // the bit of row 0 (head chunks share one mask); a multiple of 64
+    const uint64_t *present;     // one bit per row, set = has this vector; NULL = all have it
+    const wg_code_column *codes; // by wg_code_kind, WG_CODE_B1 + 1 of them; NULL = none
 } wg_rows_view;
 
 #define WG_MASK_PAGE_BITS 32768u
 #define WG_MASK_PAGE_WORDS (WG_MASK_PAGE_BITS / 64u)
+
+// What the passes of a job read, summed over threads. A job adds to it.
+typedef struct wg_scan_stage {
+    uint64_t rows; // once per group of queries, masked rows included
+    uint64_t bytes;
+    uint64_t ns;
+} wg_scan_stage;
+
+typedef struct wg_scan_report {
+    wg_scan_stage rows;                  // scored
+    wg_scan_stage codes[WG_CODE_B1 + 1]; // by kind
+    uint64_t
+        blocks_widened; // of which codes excluded so little that all rows were scored, per group of queries
+} wg_scan_report;
 
 // Searches queries over views: one fused pass, k best per query in topks, unsorted.
 typedef struct wg_flat_job {
@@ -40,13 +63,30 @@ typedef struct wg_flat_job {
     uint32_t query_count;
     wg_topk *topks; // query_count, initialised by the caller
     wg_heap *heap;  // for scratch
+    waggle_scan
+        scan; // CERTIFIED, PROBABLE: views that have the codes are scanned by them; else F32
+    wg_scan_report *report; // NULL = not wanted
 } wg_flat_job;
+
+// Encodes rows (vector/code.h): the same bits on every device. One thread, the caller's.
+typedef struct wg_encode_job {
+    const wg_frame *frame;
+    wg_code_kind kind;
+    waggle_type type; // f32, f16 or bf16
+    const void *rows; // stride wg_row_stride(), aligned to 64
+    size_t stride;
+    uint64_t count;
+    uint8_t *codes;           // wg_code_stride() apart, aligned to 64
+    wg_code_figures *figures; // count
+    wg_heap *heap;            // for scratch
+} wg_encode_job;
 
 typedef struct wg_device_ops {
     const char *backend; // "cpu"
     waggle_status (*describe)(wg_device *device, waggle_device_info *info, waggle_error *error);
     void (*close)(wg_device *device);
     waggle_status (*flat_search)(wg_device *device, const wg_flat_job *job, waggle_error *error);
+    waggle_status (*encode)(wg_device *device, const wg_encode_job *job, waggle_error *error);
 } wg_device_ops;
 
 struct wg_device {
@@ -73,3 +113,4 @@ void wg_device_close(wg_device *device);
 waggle_status wg_device_describe(wg_device *device, waggle_device_info *info, waggle_error *error);
 // Checks the job (WG_ASSERT) and runs it.
 waggle_status wg_device_flat_search(wg_device *device, const wg_flat_job *job, waggle_error *error);
+waggle_status wg_device_encode(wg_device *device, const wg_encode_job *job, waggle_error *error);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "device/device.h"
+#include "vector/certify.h"
 
 typedef enum wg_simd {
     WG_SIMD_SCALAR,
@@ -56,6 +57,37 @@ typedef void (*wg_squares_fn)(const void *rows, size_t row_stride, uint32_t row_
 // A row as its panel takes it: widened to float32, or bytes with the upper bit flipped; the target has its stride for dim.
 typedef void (*wg_convert_fn)(const void *row, uint32_t dim, void *target);
 
+// Codes against one query of one plane: bit r of the result is set unless wg_code_excludes() holds for row r with the product
+// that wg_code_query_product() gives, bit for bit. row_count is 1..64. sum is that of the plane's components.
+#define WG_CODES_ROWS 64u
+typedef uint64_t (*wg_codes_fn)(const uint8_t *codes, size_t stride, const wg_code_figures *figures,
+                                uint32_t row_count, const int8_t *plane, int32_t sum, uint32_t dim,
+                                const wg_code_threshold *threshold);
+
+// int8 codes against a panel of queries (as of bytes above: four components of a query lie together, dim rounded up to 4): masks[r],
+// bit q, is set unless the row is excluded by the threshold of query q, bit for bit as above.
+typedef struct wg_codes_limits {
+    const float *product; // width each: the members of wg_code_threshold
+    const float *residual;
+    const float *norm;
+    const float *limit;
+    const int32_t *start;           // width: -128 times the sum of the query's components
+    const wg_code_figures *figures; // one per row
+    const uint8_t *ahead;           // as in wg_panel_limits
+    size_t ahead_stride;
+    uint32_t ahead_step;
+} wg_codes_limits;
+
+typedef void (*wg_codes_panel_fn)(const uint8_t *codes, size_t stride, uint32_t row_count,
+                                  const int8_t *panel, uint32_t width, uint32_t dim,
+                                  const wg_codes_limits *limits, uint64_t *masks);
+
+// Codes of row_count rows of float32, f16 or bf16: what wg_code_encode() gives, bit for bit. scratch holds dim floats, rounded
+// up to 64, twice, aligned to 64.
+typedef void (*wg_encode_fn)(const wg_frame *frame, const void *rows, size_t row_stride,
+                             waggle_type type, uint32_t row_count, uint8_t *codes,
+                             wg_code_figures *figures, float *scratch);
+
 typedef struct wg_kernels {
     const char *name; // "avx512"
     // By metric and type; NULL where the table of waggle_metric has none. Cosine's entry is dot's.
@@ -66,7 +98,10 @@ typedef struct wg_kernels {
     uint32_t panel_queries;
     wg_squares_fn squares[WAGGLE_I8 + 1];
     wg_convert_fn widen[WAGGLE_I8 + 1];
-    wg_convert_fn flip; // where there are panels of bytes
+    wg_convert_fn flip;                // where there are panels of bytes
+    wg_codes_fn codes[WG_CODE_B1 + 1]; // by wg_code_kind
+    wg_encode_fn encode[WG_CODE_B1 + 1];
+    wg_codes_panel_fn codes_panel; // NULL: bytes are no faster than f32; width as of panel
 } wg_kernels;
 
 // One per level, in the file of its name; kernels.c has the table.
