@@ -15,6 +15,14 @@ static void check_view(const wg_flat_job *job, const wg_rows_view *view)
     WG_ASSERT(view->rows != NULL || view->count == 0);
     WG_ASSERT((view->norms != NULL) == wants_norms || view->count == 0);
     WG_ASSERT(view->masked_first % 64 == 0);
+    for (wg_code_kind kind = WG_CODE_I8; view->codes != NULL && kind <= WG_CODE_B1; kind++) {
+        const wg_code_column *column = &view->codes[kind];
+        if (column->codes == NULL) continue;
+        WG_ASSERT(aligned(column->codes));
+        WG_ASSERT(column->figures != NULL);
+        WG_ASSERT(column->frame->metric == job->metric);
+        WG_ASSERT(column->frame->dim == job->dim);
+    }
 }
 
 static void check_job(const wg_flat_job *job)

@@ -9,7 +9,9 @@
 // so the answer depends neither on the number of threads nor on who took which block.
 #include "device/cpu/scan.h"
 
+#include "base/system.h"
 #include "device/cpu/batch.h"
+#include "device/cpu/cascade.h"
 
 #include <math.h>
 
@@ -21,23 +23,36 @@
 // 50 microseconds, against some 10 for waking it.
 #define WORK_MIN ((uint64_t)1 << 20)
 
+// The blocks of a view.
+typedef struct view_blocks {
+    uint64_t end;  // the number of the block after its last
+    uint32_t rows; // of a block: a power of two
+} view_blocks;
+
+// What a thread has for itself.
+typedef struct participant {
+    wg_batch_scratch *batch;
+    wg_cascade_scratch *cascade;
+    wg_scan_stage rows; // read as they are
+} participant;
+
 typedef struct scan {
     const wg_flat_job *job;
     const wg_kernels *kernels;
-    wg_batch *batch; // NULL: tiles only
+    wg_batch *batch;     // NULL: tiles only
+    wg_cascade *cascade; // NULL: no codes
     bool lowest;
-    uint32_t block_rows;   // a power of two
     uint64_t block_count;  // of all views
-    uint64_t *block_ends;  // by view: the number of the block after its last
+    view_blocks *blocks;   // by view
     _Atomic uint64_t next; // relaxed: a number of work, nothing is published through it
-    uint32_t participants;
-    wg_batch_scratch **scratch; // of the participants
-    wg_topk *topks;             // of the participants but the first, which uses the job's
-    wg_hit *hits;               // of topks
+    uint32_t participant_count;
+    participant *participants;
+    wg_topk *topks; // of the participants but the first, which uses the job's
+    wg_hit *hits;   // of topks
 } scan;
 
-// As many rows as fit, but few enough that a small job still has some blocks for every thread.
-static uint32_t block_rows_for(const wg_flat_job *job, uint32_t threads)
+// As many rows of a size as fit, but few enough that a small job still has some blocks for every thread.
+static uint32_t block_rows_for(const wg_flat_job *job, size_t row_size, uint32_t threads)
 {
     uint64_t row_count = 0;
     uint32_t rows = WG_TILE_ROWS;
@@ -45,7 +60,7 @@ static uint32_t block_rows_for(const wg_flat_job *job, uint32_t threads)
     for (uint32_t i = 0; i < job->view_count; i++) {
         row_count += job->views[i].count;
     }
-    while (rows < BLOCK_ROWS_MAX && 2 * rows * job->query_stride <= BLOCK_SIZE) {
+    while (rows < BLOCK_ROWS_MAX && 2 * rows * row_size <= BLOCK_SIZE) {
         rows *= 2;
     }
     while (rows > BLOCK_ROWS_MIN && row_count / rows < (uint64_t)BLOCKS_PER_THREAD * threads) {
@@ -54,20 +69,38 @@ static uint32_t block_rows_for(const wg_flat_job *job, uint32_t threads)
     return rows;
 }
 
+// What the first pass over a view reads of a row.
+static size_t row_size_of(const scan *s, uint32_t view)
+{
+    size_t size = s->cascade == NULL ? 0 : wg_cascade_row_size(s->cascade, view);
+    return size == 0 ? s->job->query_stride : size;
+}
+
+static bool has_codes(const scan *s, uint32_t view)
+{
+    return s->cascade != NULL && wg_cascade_row_size(s->cascade, view) > 0;
+}
+
 // ---- One tile ----------------------------------------------------------------------------------
 
-uint32_t wg_scan_candidates(const wg_rows_view *view, uint64_t row)
+uint64_t wg_scan_candidates_64(const wg_rows_view *view, uint64_t row)
 {
     uint64_t left = view->count - row;
-    uint64_t bits = left < WG_TILE_ROWS ? (1u << left) - 1u : (1u << WG_TILE_ROWS) - 1u;
+    uint64_t bits = left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
 
-    if (view->present != NULL) bits &= view->present[row / 64] >> row % 64;
+    if (view->present != NULL) bits &= view->present[row / 64];
     if (view->masked_pages != NULL) {
         uint64_t bit = view->masked_first + row;
         const uint64_t *page = view->masked_pages[bit / WG_MASK_PAGE_BITS];
-        if (page != NULL) bits &= ~(page[bit % WG_MASK_PAGE_BITS / 64] >> bit % 64);
+        if (page != NULL) bits &= ~page[bit % WG_MASK_PAGE_BITS / 64];
     }
-    return (uint32_t)bits;
+    return bits;
+}
+
+uint32_t wg_scan_candidates(const wg_rows_view *view, uint64_t row)
+{
+    uint64_t bits = wg_scan_candidates_64(view, row - row % 64) >> row % 64;
+    return (uint32_t)bits & ((1u << WG_TILE_ROWS) - 1u);
 }
 
 // Cosine over bytes: the norms are applied to the exact dot product, in double.
@@ -158,7 +191,7 @@ static uint32_t view_of(const scan *s, uint64_t block)
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (s->block_ends[middle] > block) {
+        if (s->blocks[middle].end > block) {
             high = middle;
         } else {
             low = middle + 1;
@@ -181,58 +214,78 @@ static bool take_block(scan *s, block *taken)
     if (number >= s->block_count) return false;
     uint32_t view_index = view_of(s, number);
     const wg_rows_view *view = &s->job->views[view_index];
-    uint64_t first = view_index == 0 ? 0 : s->block_ends[view_index - 1];
-    uint64_t begin = (number - first) * s->block_rows;
+    uint64_t first = view_index == 0 ? 0 : s->blocks[view_index - 1].end;
+    uint64_t begin = (number - first) * s->blocks[view_index].rows;
     *taken = (block){.view = view_index,
                      .begin = begin,
-                     .end = WG_MIN(begin + s->block_rows, view->count),
+                     .end = WG_MIN(begin + s->blocks[view_index].rows, view->count),
                      .rows = (const uint8_t *)view->rows + begin * view->stride};
     return true;
 }
 
-static void participate(void *context, uint32_t participant)
+// Reads the rows of a block as they are. ahead: what the thread reads next, NULL = nothing.
+static void scan_rows(const scan *s, participant *self, const block *now, const void *ahead,
+                      wg_topk *topks)
+{
+    uint64_t start = wg_now_ns();
+    if (s->batch != NULL) {
+        wg_batch_block(s->batch, self->batch, now->view, now->begin, now->end, ahead, topks);
+    } else {
+        wg_scan_tiles(s->kernels, s->job, now->view, now->begin, now->end, 0, s->job->query_count,
+                      topks);
+    }
+    self->rows.rows += now->end - now->begin;
+    self->rows.bytes += (now->end - now->begin) * s->job->query_stride;
+    self->rows.ns += wg_now_ns() - start;
+}
+
+static void participate(void *context, uint32_t index)
 {
     scan *s = context;
-    uint32_t queries = s->job->query_count;
+    participant *self = &s->participants[index];
     wg_topk *topks =
-        participant == 0 ? s->job->topks : s->topks + (size_t)(participant - 1) * queries;
+        index == 0 ? s->job->topks : s->topks + (size_t)(index - 1) * s->job->query_count;
     block now, next;
 
     // One block is taken ahead, so that it can be on its way from memory.
     for (bool more = take_block(s, &now); more; now = next) {
         more = take_block(s, &next);
-        if (s->batch != NULL) {
-            wg_batch_block(s->batch, s->scratch[participant], now.view, now.begin, now.end,
-                           more ? next.rows : NULL, topks);
+        if (has_codes(s, now.view)) {
+            wg_cascade_block(s->cascade, self->cascade, now.view, now.begin, now.end, topks);
         } else {
-            wg_scan_tiles(s->kernels, s->job, now.view, now.begin, now.end, 0, queries, topks);
+            bool follows = more && !has_codes(s, next.view);
+            scan_rows(s, self, &now, follows ? next.rows : NULL, topks);
         }
     }
 }
 
 // ---- The job -----------------------------------------------------------------------------------
 
-static waggle_status count_blocks(scan *s, waggle_error *error)
+static waggle_status count_blocks(scan *s, uint32_t threads, waggle_error *error)
 {
     const wg_flat_job *job = s->job;
-    size_t size = job->view_count * sizeof(uint64_t);
+    size_t size = job->view_count * sizeof(view_blocks);
 
-    s->block_ends = wg_alloc(job->heap, WG_MEMORY_SCRATCH, size);
-    if (s->block_ends == NULL) return wg_fail_memory(error, size, "a scan");
+    s->blocks = wg_alloc(job->heap, WG_MEMORY_SCRATCH, size);
+    if (s->blocks == NULL) return wg_fail_memory(error, size, "a scan");
     for (uint32_t i = 0; i < job->view_count; i++) {
-        s->block_count += (job->views[i].count + s->block_rows - 1) / s->block_rows;
-        s->block_ends[i] = s->block_count;
+        uint32_t rows = block_rows_for(job, row_size_of(s, i), threads);
+        if (has_codes(s, i)) rows = WG_MAX(rows, WG_CODES_ROWS);
+        s->block_count += (job->views[i].count + rows - 1) / rows;
+        s->blocks[i] = (view_blocks){.end = s->block_count, .rows = rows};
     }
     return WAGGLE_OK;
 }
 
 static uint32_t participants_for(const scan *s, uint32_t threads)
 {
-    uint64_t block_size = (uint64_t)s->block_rows * s->job->query_stride;
     uint64_t groups = (s->job->query_count + WG_TILE_QUERIES - 1) / WG_TILE_QUERIES;
-    uint64_t useful = s->block_count * block_size * groups / WORK_MIN;
+    uint64_t size = 0;
 
-    useful = WG_MIN(useful, s->block_count);
+    for (uint32_t i = 0; i < s->job->view_count; i++) {
+        size += s->job->views[i].count * row_size_of(s, i);
+    }
+    uint64_t useful = WG_MIN(size * groups / WORK_MIN, s->block_count);
     return (uint32_t)WG_MAX(WG_MIN(useful, (uint64_t)threads), 1u);
 }
 
@@ -240,7 +293,7 @@ static uint32_t participants_for(const scan *s, uint32_t threads)
 static waggle_status create_lists(scan *s, waggle_error *error)
 {
     const wg_flat_job *job = s->job;
-    size_t others = s->participants - 1, hit_count = 0;
+    size_t others = s->participant_count - 1, hit_count = 0;
     size_t lists_size = 0, hits_size = 0;
 
     if (others == 0) return WAGGLE_OK;
@@ -265,36 +318,65 @@ static waggle_status create_lists(scan *s, waggle_error *error)
     return WAGGLE_OK;
 }
 
-static waggle_status create_batch(scan *s, waggle_error *error)
+// Rows that are read as they are may gain by panels.
+static waggle_status create_batch(scan *s, uint32_t threads, waggle_error *error)
 {
-    if (!wg_batch_suits(s->kernels, s->job)) return WAGGLE_OK;
-    waggle_status status = wg_batch_create(s->kernels, s->job, s->block_rows, &s->batch, error);
-    if (status != WAGGLE_OK) return status;
-    size_t size = s->participants * sizeof(wg_batch_scratch *);
-    s->scratch = wg_alloc_zeroed(s->job->heap, WG_MEMORY_SCRATCH, size);
-    if (s->scratch == NULL) return wg_fail_memory(error, size, "a batch");
-    for (uint32_t i = 0; i < s->participants; i++) {
-        s->scratch[i] = wg_batch_scratch_create(s->batch);
-        if (s->scratch[i] == NULL) return wg_fail_memory(error, 0, "a batch");
+    bool plain = false;
+
+    for (uint32_t i = 0; i < s->job->view_count; i++) {
+        plain = plain || !has_codes(s, i);
+    }
+    if (!plain || !wg_batch_suits(s->kernels, s->job)) return WAGGLE_OK;
+    uint32_t rows = block_rows_for(s->job, s->job->query_stride, threads);
+    return wg_batch_create(s->kernels, s->job, rows, &s->batch, error);
+}
+
+static waggle_status create_participants(scan *s, uint32_t threads, waggle_error *error)
+{
+    s->participant_count = participants_for(s, threads);
+    size_t size = s->participant_count * sizeof(participant);
+    s->participants = wg_alloc_zeroed(s->job->heap, WG_MEMORY_SCRATCH, size);
+    if (s->participants == NULL) return wg_fail_memory(error, size, "a scan");
+    for (uint32_t i = 0; i < s->participant_count; i++) {
+        participant *made = &s->participants[i];
+        if (s->batch != NULL) made->batch = wg_batch_scratch_create(s->batch);
+        if (s->cascade != NULL) made->cascade = wg_cascade_scratch_create(s->cascade);
+        if ((s->batch != NULL && made->batch == NULL) ||
+            (s->cascade != NULL && made->cascade == NULL)) {
+            return wg_fail_memory(error, 0, "a scan");
+        }
     }
     return WAGGLE_OK;
 }
 
-static void destroy_batch(scan *s)
+static void destroy_participants(scan *s)
 {
-    for (uint32_t i = 0; s->scratch != NULL && i < s->participants; i++) {
-        wg_batch_scratch_destroy(s->scratch[i]);
+    for (uint32_t i = 0; s->participants != NULL && i < s->participant_count; i++) {
+        wg_batch_scratch_destroy(s->participants[i].batch);
+        wg_cascade_scratch_destroy(s->participants[i].cascade);
     }
-    wg_free(s->scratch);
-    wg_batch_destroy(s->batch);
+    wg_free(s->participants);
 }
 
 static void merge_lists(const scan *s)
 {
     uint32_t query_count = s->job->query_count;
 
-    for (size_t i = 0; i < (size_t)(s->participants - 1) * query_count; i++) {
+    for (size_t i = 0; i < (size_t)(s->participant_count - 1) * query_count; i++) {
         wg_topk_merge(&s->job->topks[i % query_count], &s->topks[i]);
+    }
+}
+
+static void report(const scan *s)
+{
+    wg_scan_report *target = s->job->report;
+
+    for (uint32_t i = 0; target != NULL && i < s->participant_count; i++) {
+        const participant *from = &s->participants[i];
+        target->rows.rows += from->rows.rows;
+        target->rows.bytes += from->rows.bytes;
+        target->rows.ns += from->rows.ns;
+        if (from->cascade != NULL) wg_cascade_report(from->cascade, target);
     }
 }
 
@@ -305,27 +387,25 @@ waggle_status wg_cpu_scan(wg_pool *pool, const wg_kernels *kernels, const wg_fla
 
     waggle_status status = WAGGLE_OK;
     uint32_t threads = wg_pool_threads(pool);
-    scan s = {
-        .job = job,
-        .kernels = kernels,
-        .lowest = wg_metric_lowest(job->metric),
-        .block_rows = block_rows_for(job, threads),
-    };
+    scan s = {.job = job, .kernels = kernels, .lowest = wg_metric_lowest(job->metric)};
 
-    status = count_blocks(&s, error);
-    if (status != WAGGLE_OK) goto cleanup;
-    s.participants = participants_for(&s, threads);
-    status = create_lists(&s, error);
-    if (status == WAGGLE_OK) status = create_batch(&s, error);
+    if (wg_cascade_suits(kernels, job)) status = wg_cascade_create(kernels, job, &s.cascade, error);
+    if (status == WAGGLE_OK) status = create_batch(&s, threads, error);
+    if (status == WAGGLE_OK) status = count_blocks(&s, threads, error);
+    if (status == WAGGLE_OK) status = create_participants(&s, threads, error);
+    if (status == WAGGLE_OK) status = create_lists(&s, error);
     if (status != WAGGLE_OK) goto cleanup;
 
-    wg_pool_run(pool, s.participants, participate, &s);
+    wg_pool_run(pool, s.participant_count, participate, &s);
     merge_lists(&s);
+    report(&s);
 
 cleanup:
-    destroy_batch(&s);
     wg_free(s.hits);
     wg_free(s.topks);
-    wg_free(s.block_ends);
+    destroy_participants(&s);
+    wg_batch_destroy(s.batch);
+    wg_cascade_destroy(s.cascade);
+    wg_free(s.blocks);
     return status;
 }

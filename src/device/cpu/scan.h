@@ -6,6 +6,8 @@
 
 // Bit r: row + r is a candidate. row is a multiple of WG_TILE_ROWS, so a tile lies in one word of the masks.
 uint32_t wg_scan_candidates(const wg_rows_view *view, uint64_t row);
+// The same for 64 rows; row is a multiple of 64.
+uint64_t wg_scan_candidates_64(const wg_rows_view *view, uint64_t row);
 
 // Scores one pair into its list.
 void wg_scan_pair(const wg_kernels *kernels, const wg_flat_job *job, uint32_t view, uint64_t row,
