@@ -4,7 +4,6 @@
 //
 // Short calls run in a burst, and the fastest counts, for ours, peers and probes alike: what comes first finds cold caches, and
 // a call that was interrupted says nothing.
-#include "base/bandwidth.h"
 #include "base/peaks.h"
 #include "exact.h"
 
@@ -25,9 +24,27 @@ typedef double (*search_fn)(exact_run *run, const void *how, uint64_t first, uin
 
 typedef struct our_way {
     waggle_collection *collection;
-    bench_form form;
+    exact_way way;
     exact_cell *cell;
 } our_way;
+
+static const waggle_scan scans[EXACT_WAYS] = {[EXACT_FLOATS] = WAGGLE_SCAN_F32,
+                                              [EXACT_BYTES] = WAGGLE_SCAN_F32,
+                                              [EXACT_CERTIFIED] = WAGGLE_SCAN_CERTIFIED,
+                                              [EXACT_PROBABLE] = WAGGLE_SCAN_PROBABLE};
+
+static void info_take(exact_run *run, const waggle_search_info *info, exact_way way,
+                      exact_cell *cell)
+{
+    if (info->scan != scans[way]) // or the figure would be of something else
+        bench_fail("a search did not scan what it was told to");
+    run->results->simd = info->simd;
+    cell->bytes = info->bytes_scanned;
+    for (uint32_t i = 0; i < info->stage_count; i++) {
+        cell->stage_names[i] = info->stages[i].name;
+        cell->rows[i] = info->stages[i].rows;
+    }
+}
 
 static void hits_take(const waggle_hits *hits, uint32_t count, uint64_t *ids)
 {
@@ -43,7 +60,7 @@ static double search_ours(exact_run *run, const void *how, uint64_t first, uint3
                           uint64_t *ids)
 {
     const our_way *way = how;
-    const bench_view *view = &run->set->views[way->form];
+    const bench_view *view = &run->set->views[exact_form(way->way)];
     size_t size = waggle_vector_size(view->type, view->dim);
     waggle_rows queries =
         waggle_rows_of(view->type, (const uint8_t *)view->queries + first * size, count, view->dim);
@@ -51,11 +68,11 @@ static double search_ours(exact_run *run, const void *how, uint64_t first, uint3
     waggle_error error;
     double begin = bench_seconds();
     bench_check(waggle_search(way->collection, &queries,
-                              waggle_search_options(.k = EXACT_K, .exact = true), &hits, &error),
+                              waggle_search_options(.k = EXACT_K, .scan = scans[way->way]), &hits,
+                              &error),
                 &error, "search");
     double seconds = bench_seconds() - begin;
-    way->cell->bytes = waggle_hits_info(hits)->bytes_scanned;
-    run->results->simd = waggle_hits_info(hits)->simd;
+    info_take(run, waggle_hits_info(hits), way->way, way->cell);
     if (ids != NULL) hits_take(hits, count, ids);
     waggle_hits_destroy(hits);
     return seconds;
@@ -91,7 +108,7 @@ static double recall_of(exact_run *run, search_fn search, const void *how, bench
 
 // ---- Bursts ----------------------------------------------------------------------------------------
 
-static double burst_end(const exact_run *run)
+double exact_burst_end(const exact_run *run)
 {
     return bench_seconds() + (run->options->quick ? BURST_QUICK_S : BURST_S);
 }
@@ -101,7 +118,7 @@ static double burst(exact_run *run, search_fn search, const void *how, uint32_t 
                     uint32_t pair)
 {
     double best = 0;
-    double end = burst_end(run);
+    double end = exact_burst_end(run);
     for (uint32_t i = 0; i < BURST_CALLS && (i == 0 || bench_seconds() < end); i++) {
         uint64_t places = BENCH_SET_QUERIES / batch;
         uint64_t first = (pair * BURST_CALLS + i) % places * batch;
@@ -111,10 +128,10 @@ static double burst(exact_run *run, search_fn search, const void *how, uint32_t 
     return best;
 }
 
-static double probe_bandwidth(const exact_run *run, wg_bandwidth *buffer, uint32_t threads)
+double exact_bandwidth(const exact_run *run, wg_bandwidth *buffer, uint32_t threads)
 {
     double best = 0;
-    double end = burst_end(run);
+    double end = exact_burst_end(run);
     buffer->threads = threads;
     for (uint32_t i = 0; i < BURST_CALLS && (i == 0 || bench_seconds() < end); i++) {
         waggle_error error;
@@ -146,13 +163,13 @@ static void check_all(exact_run *run, uint32_t b)
 {
     uint32_t batch = exact_batches[b];
     uint32_t checked = batch > CHECKED ? batch : CHECKED;
-    for (bench_form form = 0; form < BENCH_FORMS; form++) {
+    for (exact_way way = 0; way < EXACT_WAYS; way++) {
         for (uint32_t t = 0; t < EXACT_THREADS; t++) {
-            exact_cell *cell = &run->results->ours[form][b][t];
-            our_way way = {run->collections[t][form], form, cell};
-            if (way.collection == NULL) continue;
+            exact_cell *cell = &run->results->ours[way][b][t];
+            our_way ours = {run->collections[t][exact_form(way)], way, cell};
+            if (ours.collection == NULL) continue;
             cell->measured = true;
-            cell->recall = recall_of(run, search_ours, &way, form, batch, checked);
+            cell->recall = recall_of(run, search_ours, &ours, exact_form(way), batch, checked);
         }
     }
     for (exact_peer p = 0; p < EXACT_PEERS; p++) {
@@ -169,11 +186,14 @@ static void pair_form(exact_run *run, bench_form form, uint32_t b, uint32_t pair
 {
     for (uint32_t t = 0; t < EXACT_THREADS; t++) {
         exact_roof *roof = &run->results->roofs[form][b][t];
-        exact_cell *cell = &run->results->ours[form][b][t];
-        our_way way = {run->collections[t][form], form, cell};
-        roof->bandwidth[pair] = probe_bandwidth(run, buffer, t + 1);
+        roof->bandwidth[pair] = exact_bandwidth(run, buffer, t + 1);
         roof->peak[pair] = probe_peak(form, t + 1);
-        cell->seconds[pair] = burst(run, search_ours, &way, exact_batches[b], pair);
+        for (exact_way way = 0; way < EXACT_WAYS; way++) {
+            if (exact_form(way) != form) continue;
+            exact_cell *cell = &run->results->ours[way][b][t];
+            our_way ours = {run->collections[t][form], way, cell};
+            cell->seconds[pair] = burst(run, search_ours, &ours, exact_batches[b], pair);
+        }
     }
 }
 

@@ -13,58 +13,57 @@ typedef enum relation {
     OVER_FLOATS,     // times as fast as our own f32 scan
     OVER_ONE_THREAD, // two threads, times as fast as one
     OF_RECALL,       // the lowest of all measurements of our engine
-    NOT_BUILT,       // its feature does not exist yet
+    OF_ENCODING,     // bytes of floats encoded, of the read bandwidth
 } relation;
 
 typedef struct figure_spec {
-    const char *set; // NULL = of no set
-    bench_form form;
-    uint32_t batch; // index of exact_batches
+    const char *set;
+    exact_way way;
+    uint32_t batch; // index of exact_batches; of OF_ENCODING, of the kinds of codes
     relation relation;
     double must;
-    double stretch;   // 0 = none
-    const char *what; // NOT_BUILT: the whole name
+    double stretch; // 0 = none
 } figure_spec;
 
 // The figures of exact search, with their goals: one thread unless it says two. Speed over another is a ratio of times per query.
 // clang-format off
 static const figure_spec figures[] = {
-    {"images",            BENCH_FLOATS, 0, OF_BANDWIDTH,    0.85, 0.95, NULL},
-    {"images",            BENCH_FLOATS, 0, OVER_HNSWLIB,    1.0,  0,    NULL},
-    {"clustered-128",     BENCH_FLOATS, 0, OF_BANDWIDTH,    0.85, 0.95, NULL},
-    {"clustered-128",     BENCH_FLOATS, 0, OVER_HNSWLIB,    1.0,  0,    NULL},
-    {"images",            BENCH_FLOATS, 1, OVER_HNSWLIB,    8.0,  0,    NULL},
-    {"images",            BENCH_FLOATS, 1, OF_PEAK,         0.60, 0.85, NULL},
-    {"clustered-128",     BENCH_FLOATS, 1, OVER_HNSWLIB,    8.0,  0,    NULL},
-    {"clustered-128",     BENCH_FLOATS, 1, OF_PEAK,         0.60, 0.85, NULL},
-    {"images",            BENCH_FLOATS, 2, OVER_OPENBLAS,   1.3,  0,    NULL},
-    {"images",            BENCH_FLOATS, 2, OF_PEAK,         0.80, 0.90, NULL},
-    {"clustered-128",     BENCH_FLOATS, 2, OVER_OPENBLAS,   1.3,  0,    NULL},
-    {"clustered-128",     BENCH_FLOATS, 2, OF_PEAK,         0.80, 0.90, NULL},
-    {"images",            BENCH_BYTES,  0, OF_BANDWIDTH,    0.85, 0,    NULL},
-    {"images",            BENCH_BYTES,  1, OVER_FLOATS,     2.0,  3.0,  NULL},
-    {"images",            BENCH_BYTES,  2, OVER_FLOATS,     2.0,  3.0,  NULL},
-    {"clustered-128",     BENCH_BYTES,  0, OF_BANDWIDTH,    0.85, 0,    NULL},
-    {"clustered-128",     BENCH_BYTES,  1, OVER_FLOATS,     2.0,  3.0,  NULL},
-    {"clustered-128",     BENCH_BYTES,  2, OVER_FLOATS,     2.0,  3.0,  NULL},
-    {"images-normalized", BENCH_FLOATS, 0, NOT_BUILT,       2.5,  6.0,  "certified scan, 1 query, over our f32"},
-    {"clustered-128",     BENCH_FLOATS, 0, NOT_BUILT,       2.5,  6.0,  "certified scan, 1 query, over our f32"},
-    {"images-normalized", BENCH_FLOATS, 1, NOT_BUILT,       1.5,  3.0,  "certified scan, 100 queries, over our f32"},
-    {"clustered-128",     BENCH_FLOATS, 1, NOT_BUILT,       1.5,  3.0,  "certified scan, 100 queries, over our f32"},
-    {"images",            BENCH_FLOATS, 0, OVER_ONE_THREAD, 1.6,  0,    NULL},
-    {"images",            BENCH_FLOATS, 1, OVER_ONE_THREAD, 1.9,  0,    NULL},
-    {"images",            BENCH_FLOATS, 2, OVER_ONE_THREAD, 1.9,  0,    NULL},
-    {"clustered-128",     BENCH_FLOATS, 0, OVER_ONE_THREAD, 1.6,  0,    NULL},
-    {"clustered-128",     BENCH_FLOATS, 1, OVER_ONE_THREAD, 1.9,  0,    NULL},
-    {"clustered-128",     BENCH_FLOATS, 2, OVER_ONE_THREAD, 1.9,  0,    NULL},
-    {NULL,                BENCH_FLOATS, 0, NOT_BUILT,       0.60, 0.80, "encode int8, of read bandwidth"},
-    {NULL,                BENCH_FLOATS, 0, NOT_BUILT,       0.60, 0.80, "encode 4-bit, of read bandwidth"},
-    {NULL,                BENCH_FLOATS, 0, NOT_BUILT,       0.60, 0.80, "encode 1-bit, of read bandwidth"},
+    {"images",            EXACT_FLOATS,    0, OF_BANDWIDTH,    0.85,  0.95},
+    {"images",            EXACT_FLOATS,    0, OVER_HNSWLIB,    1.0,   0},
+    {"clustered-128",     EXACT_FLOATS,    0, OF_BANDWIDTH,    0.85,  0.95},
+    {"clustered-128",     EXACT_FLOATS,    0, OVER_HNSWLIB,    1.0,   0},
+    {"images",            EXACT_FLOATS,    1, OVER_HNSWLIB,    8.0,   0},
+    {"images",            EXACT_FLOATS,    1, OF_PEAK,         0.60,  0.85},
+    {"clustered-128",     EXACT_FLOATS,    1, OVER_HNSWLIB,    8.0,   0},
+    {"clustered-128",     EXACT_FLOATS,    1, OF_PEAK,         0.60,  0.85},
+    {"images",            EXACT_FLOATS,    2, OVER_OPENBLAS,   1.3,   0},
+    {"images",            EXACT_FLOATS,    2, OF_PEAK,         0.80,  0.90},
+    {"clustered-128",     EXACT_FLOATS,    2, OVER_OPENBLAS,   1.3,   0},
+    {"clustered-128",     EXACT_FLOATS,    2, OF_PEAK,         0.80,  0.90},
+    {"images",            EXACT_BYTES,     0, OF_BANDWIDTH,    0.85,  0},
+    {"images",            EXACT_BYTES,     1, OVER_FLOATS,     2.0,   3.0},
+    {"images",            EXACT_BYTES,     2, OVER_FLOATS,     2.0,   3.0},
+    {"clustered-128",     EXACT_BYTES,     0, OF_BANDWIDTH,    0.85,  0},
+    {"clustered-128",     EXACT_BYTES,     1, OVER_FLOATS,     2.0,   3.0},
+    {"clustered-128",     EXACT_BYTES,     2, OVER_FLOATS,     2.0,   3.0},
+    {"images-normalized", EXACT_CERTIFIED, 0, OVER_FLOATS,     2.5,   6.0},
+    {"clustered-128",     EXACT_CERTIFIED, 0, OVER_FLOATS,     2.5,   6.0},
+    {"images-normalized", EXACT_CERTIFIED, 1, OVER_FLOATS,     1.5,   3.0},
+    {"clustered-128",     EXACT_CERTIFIED, 1, OVER_FLOATS,     1.5,   3.0},
+    {"images",            EXACT_FLOATS,    0, OVER_ONE_THREAD, 1.6,   0},
+    {"images",            EXACT_FLOATS,    1, OVER_ONE_THREAD, 1.9,   0},
+    {"images",            EXACT_FLOATS,    2, OVER_ONE_THREAD, 1.9,   0},
+    {"clustered-128",     EXACT_FLOATS,    0, OVER_ONE_THREAD, 1.6,   0},
+    {"clustered-128",     EXACT_FLOATS,    1, OVER_ONE_THREAD, 1.9,   0},
+    {"clustered-128",     EXACT_FLOATS,    2, OVER_ONE_THREAD, 1.9,   0},
+    {"images",            EXACT_FLOATS,    0, OF_ENCODING,     0.60,  0.80},
+    {"images",            EXACT_FLOATS,    1, OF_ENCODING,     0.60,  0.80},
+    {"images",            EXACT_FLOATS,    2, OF_ENCODING,     0.60,  0.80},
     // Rounding to float32 may swap neighbors whose distances differ by less; a tie of the true distances is right.
-    {"images",            BENCH_FLOATS, 0, OF_RECALL,       1.0,  0,    NULL},
-    {"images-normalized", BENCH_FLOATS, 0, OF_RECALL,       0.999, 1.0, NULL},
-    {"clustered-128",     BENCH_FLOATS, 0, OF_RECALL,       0.999, 1.0, NULL},
-    {"clustered-768",     BENCH_FLOATS, 0, OF_RECALL,       0.999, 1.0, NULL},
+    {"images",            EXACT_FLOATS,    0, OF_RECALL,       1.0,   0},
+    {"images-normalized", EXACT_FLOATS,    0, OF_RECALL,       0.999, 1.0},
+    {"clustered-128",     EXACT_FLOATS,    0, OF_RECALL,       0.999, 1.0},
+    {"clustered-768",     EXACT_FLOATS,    0, OF_RECALL,       0.999, 1.0},
 };
 
 // clang-format on
@@ -101,9 +100,9 @@ static void of_peak(const exact_results *results, const exact_cell *cell, const 
 
 // ---- The table of measurements ---------------------------------------------------------------------
 
-static const char *type_name(const exact_results *results, bench_form form)
+static const char *type_name(const exact_results *results, exact_way way)
 {
-    if (form == BENCH_FLOATS) return "f32";
+    if (way != EXACT_BYTES) return "f32";
     return strncmp(results->name, "images", 6) == 0 ? "u8" : "i8";
 }
 
@@ -127,9 +126,11 @@ static const char *number_json(char *text, size_t capacity, double value)
     return text;
 }
 
+static const char *const way_names[EXACT_WAYS] = {"waggle", "waggle", "certified", "probable"};
+
 typedef struct line {
     const char *engine;
-    bench_form form;
+    exact_way way;
     uint32_t b;
     uint32_t threads;
     double ms, gbytes, bandwidth_share, gops, peak_share, over[EXACT_PEERS], recall;
@@ -142,7 +143,7 @@ static void line_write(bench_report *report, const exact_results *results, const
     for (uint32_t i = 0; i < 5; i++)
         number_text(t[i], sizeof t[i], values[i]);
     bench_note("  %-9s %-4s %5u %8u %9.4f %11.4g %8s %7s %9.4g %7s %9s %10s", l->engine,
-               type_name(results, l->form), exact_batches[l->b], l->threads, l->recall, l->ms, t[0],
+               type_name(results, l->way), exact_batches[l->b], l->threads, l->recall, l->ms, t[0],
                t[1], l->gops, t[2], t[3], t[4]);
     for (uint32_t i = 0; i < 5; i++)
         number_json(t[i], sizeof t[i], values[i]);
@@ -152,19 +153,41 @@ static void line_write(bench_report *report, const exact_results *results, const
         "\"k\": %u, \"recall\": %.6g, \"ms_per_query\": %.6g, \"gb_per_s\": %s, "
         "\"bandwidth_share\": %s, \"gop_per_s\": %.6g, \"peak_share\": %s, \"over_hnswlib\": %s, "
         "\"over_openblas\": %s",
-        results->name, l->engine, type_name(results, l->form), exact_batches[l->b], l->threads,
+        results->name, l->engine, type_name(results, l->way), exact_batches[l->b], l->threads,
         EXACT_K, l->recall, l->ms, t[0], t[1], l->gops, t[2], t[3], t[4]);
 }
 
-static void line_ours(bench_report *report, const exact_results *results, bench_form form,
-                      uint32_t b, uint32_t t)
+// How many rows each stage had, of the last search.
+static void stages_write(bench_report *report, const exact_results *results, const exact_cell *cell,
+                         const line *l)
 {
-    const exact_cell *cell = &results->ours[form][b][t];
-    const exact_roof *roof = &results->roofs[form][b][t];
+    char text[256] = "", json[256] = "";
+    size_t at = 0, at_json = 0;
+    for (uint32_t i = 0; i < EXACT_STAGES && cell->stage_names[i] != NULL; i++) {
+        int n = snprintf(text + at, sizeof text - at, "%s%s %llu", i > 0 ? ", " : "",
+                         cell->stage_names[i], (unsigned long long)cell->rows[i]);
+        int m = snprintf(json + at_json, sizeof json - at_json, "%s\"%s\": %llu", i > 0 ? ", " : "",
+                         cell->stage_names[i], (unsigned long long)cell->rows[i]);
+        at += n > 0 ? (size_t)n : 0;
+        at_json += m > 0 ? (size_t)m : 0;
+    }
+    bench_note("    rows: %s", text);
+    bench_measurement(report,
+                      "\"set\": \"%s\", \"engine\": \"%s\", \"batch\": %u, \"threads\": %u, "
+                      "\"rows\": {%s}",
+                      results->name, l->engine, exact_batches[l->b], l->threads, json);
+}
+
+static void line_ours(bench_report *report, const exact_results *results, exact_way way, uint32_t b,
+                      uint32_t t)
+{
+    const exact_cell *cell = &results->ours[way][b][t];
+    const exact_roof *roof = &results->roofs[exact_form(way)][b][t];
     double ratios[BENCH_PAIRS_MAX];
     if (!cell->measured) return;
     double seconds = bench_median(cell->seconds, results->pairs);
-    line l = {.engine = "waggle", .form = form, .b = b, .threads = t + 1, .recall = cell->recall};
+    line l = {
+        .engine = way_names[way], .way = way, .b = b, .threads = t + 1, .recall = cell->recall};
     l.ms = seconds * 1e3;
     l.gbytes = (double)cell->bytes / (seconds * exact_batches[b]) * 1e-9;
     l.gops = operations(results) / seconds * 1e-9;
@@ -179,6 +202,7 @@ static void line_ours(bench_report *report, const exact_results *results, bench_
         l.over[p] = bench_median(ratios, results->pairs);
     }
     line_write(report, results, &l);
+    if (way == EXACT_CERTIFIED || way == EXACT_PROBABLE) stages_write(report, results, cell, &l);
 }
 
 static void line_peer(bench_report *report, const exact_results *results, uint32_t p, uint32_t b)
@@ -193,21 +217,38 @@ static void line_peer(bench_report *report, const exact_results *results, uint32
     line_write(report, results, &l);
 }
 
+static const char *form_name(const exact_results *results, bench_form form)
+{
+    return type_name(results, form == BENCH_BYTES ? EXACT_BYTES : EXACT_FLOATS);
+}
+
+static void encodings_write(bench_report *report, const exact_results *results)
+{
+    for (uint32_t kind = 0; kind < EXACT_CODES; kind++) {
+        double rate = bench_median(results->encode[kind], results->pairs) * 1e-9;
+        bench_note("  encoding to %s: %.3g GB/s of floats", exact_code_names[kind], rate);
+        bench_measurement(report,
+                          "\"set\": \"%s\", \"engine\": \"encoder\", \"code\": \"%s\", "
+                          "\"threads\": 1, \"gb_per_s\": %.6g",
+                          results->name, exact_code_names[kind], rate);
+    }
+}
+
 // What the shares are of.
 static void roofs_write(bench_report *report, const exact_results *results)
 {
     for (bench_form form = 0; form < BENCH_FORMS; form++) {
         for (uint32_t t = 0; t < EXACT_THREADS; t++) {
             const exact_roof *roof = &results->roofs[form][0][t];
-            if (!results->ours[form][0][t].measured) continue;
+            if (roof->bandwidth[0] == 0) continue; // the set has no such form
             double bandwidth = bench_median(roof->bandwidth, results->pairs) * 1e-9;
             double peak = bench_median(roof->peak, results->pairs) * 1e-9;
             bench_note("  probed, %s, %u threads: %.3g GB/s read, %.4g Gop/s",
-                       type_name(results, form), t + 1, bandwidth, peak);
+                       form_name(results, form), t + 1, bandwidth, peak);
             bench_measurement(report,
                               "\"set\": \"%s\", \"engine\": \"probe\", \"type\": \"%s\", "
                               "\"threads\": %u, \"gb_per_s\": %.6g, \"gop_per_s\": %.6g",
-                              results->name, type_name(results, form), t + 1, bandwidth, peak);
+                              results->name, form_name(results, form), t + 1, bandwidth, peak);
         }
     }
 }
@@ -217,13 +258,14 @@ void exact_table(bench_report *report, const exact_results *results)
     bench_note("  %-9s %-4s %5s %8s %9s %11s %8s %7s %9s %7s %9s %10s", "engine", "type", "batch",
                "threads", "recall@10", "ms/query", "GB/s", "of read", "Gop/s", "of peak",
                "x hnswlib", "x openblas");
-    for (bench_form form = 0; form < BENCH_FORMS; form++)
+    for (exact_way way = 0; way < EXACT_WAYS; way++)
         for (uint32_t t = 0; t < EXACT_THREADS; t++)
             for (uint32_t b = 0; b < EXACT_BATCHES; b++)
-                line_ours(report, results, form, b, t);
+                line_ours(report, results, way, b, t);
     for (uint32_t p = 0; p < EXACT_PEERS; p++)
         for (uint32_t b = 0; b < EXACT_BATCHES; b++)
             line_peer(report, results, p, b);
+    encodings_write(report, results);
     roofs_write(report, results);
 }
 
@@ -236,27 +278,29 @@ static void figure_name(const figure_spec *spec, const exact_results *results, c
         [OF_BANDWIDTH] = "of read bandwidth",    [OF_PEAK] = "of the probed peak",
         [OVER_HNSWLIB] = "over hnswlib",         [OVER_OPENBLAS] = "over OpenBLAS",
         [OVER_FLOATS] = "over our f32",          [OVER_ONE_THREAD] = "2 threads over one",
-        [OF_RECALL] = "lowest recall@10 of all", [NOT_BUILT] = "",
+        [OF_RECALL] = "lowest recall@10 of all", [OF_ENCODING] = "of read bandwidth",
     };
     uint32_t batch = exact_batches[spec->batch];
-    if (spec->what != NULL)
-        snprintf(name, capacity, "%s%s%s", spec->set != NULL ? spec->set : "",
-                 spec->set != NULL ? ", " : "", spec->what);
+    const char *form =
+        spec->way == EXACT_CERTIFIED ? "f32 certified" : type_name(results, spec->way);
+    if (spec->relation == OF_ENCODING)
+        snprintf(name, capacity, "%s, encoding f32 to %s, %s", spec->set,
+                 exact_code_names[spec->batch], ends[spec->relation]);
     else if (spec->relation == OF_RECALL)
         snprintf(name, capacity, "%s, %s", spec->set, ends[spec->relation]);
     else
-        snprintf(name, capacity, "%s %s, %u %s, %s", spec->set, type_name(results, spec->form),
-                 batch, batch == 1 ? "query" : "queries", ends[spec->relation]);
+        snprintf(name, capacity, "%s %s, %u %s, %s", spec->set, form, batch,
+                 batch == 1 ? "query" : "queries", ends[spec->relation]);
 }
 
 static double lowest_recall(const exact_results *results)
 {
     double lowest = 1;
-    for (bench_form form = 0; form < BENCH_FORMS; form++)
+    for (exact_way way = 0; way < EXACT_WAYS; way++)
         for (uint32_t b = 0; b < EXACT_BATCHES; b++)
             for (uint32_t t = 0; t < EXACT_THREADS; t++)
-                if (results->ours[form][b][t].measured)
-                    lowest = fmin(lowest, results->ours[form][b][t].recall);
+                if (results->ours[way][b][t].measured)
+                    lowest = fmin(lowest, results->ours[way][b][t].recall);
     return lowest;
 }
 
@@ -265,8 +309,8 @@ static const char *figure_ratios(const figure_spec *spec, const exact_results *r
                                  double *ratios)
 {
     uint32_t b = spec->batch;
-    const exact_cell *cell = &results->ours[spec->form][b][0];
-    const exact_roof *roof = &results->roofs[spec->form][b][0];
+    const exact_cell *cell = &results->ours[spec->way][b][0];
+    const exact_roof *roof = &results->roofs[exact_form(spec->way)][b][0];
     const exact_cell *other = NULL;
     switch (spec->relation) {
     case OF_BANDWIDTH: of_bandwidth(results, cell, roof, exact_batches[b], ratios); return NULL;
@@ -275,9 +319,13 @@ static const char *figure_ratios(const figure_spec *spec, const exact_results *r
         return isnan(ratios[0]) ? "not measured: no probe of the peak for this processor" : NULL;
     case OVER_HNSWLIB: other = &results->peers[EXACT_HNSWLIB][b]; break;
     case OVER_OPENBLAS: other = &results->peers[EXACT_OPENBLAS][b]; break;
-    case OVER_FLOATS: other = &results->ours[BENCH_FLOATS][b][0]; break;
+    case OVER_FLOATS: other = &results->ours[EXACT_FLOATS][b][0]; break;
     case OVER_ONE_THREAD:
-        over_cell(results, &results->ours[spec->form][b][1], cell, ratios);
+        over_cell(results, &results->ours[spec->way][b][1], cell, ratios);
+        return NULL;
+    case OF_ENCODING:
+        for (uint32_t i = 0; i < results->pairs; i++)
+            ratios[i] = results->encode[b][i] / results->encode_bandwidth[i];
         return NULL;
     default:
         for (uint32_t i = 0; i < results->pairs; i++)
@@ -297,18 +345,17 @@ static void figure_write(bench_report *report, const figure_spec *spec,
     char name[160], reason[160];
     double ratios[BENCH_PAIRS_MAX];
     uint32_t t = spec->relation == OVER_ONE_THREAD ? 1 : 0;
-    double recall = results->ours[spec->form][spec->batch][t].recall;
+    double recall = results->ours[spec->way][spec->batch][t].recall;
     double stretch = spec->stretch > 0 ? spec->stretch : NAN;
     const char *unit = spec->must < 1 || spec->relation == OF_RECALL ? "" : "x";
     const char *why = reason;
     figure_name(spec, results, name, sizeof name);
-    if (spec->relation == NOT_BUILT)
-        why = "not built yet";
-    else if (results->missing != NULL)
+    if (results->missing != NULL)
         snprintf(reason, sizeof reason, "not measured: %s", results->missing);
     else
         why = figure_ratios(spec, results, ratios);
-    bench_beside(report, why != NULL || spec->relation == OF_RECALL ? NAN : recall, stretch);
+    bool searched = spec->relation != OF_RECALL && spec->relation != OF_ENCODING;
+    bench_beside(report, why != NULL || !searched ? NAN : recall, stretch);
     if (why != NULL)
         bench_figure_missing(report, name, unit, spec->must, true, why);
     else
@@ -322,9 +369,9 @@ void exact_figures(bench_report *report, const bench_options *options, const exa
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         const figure_spec *spec = &figures[i];
         const exact_results *of = &results[0];
-        for (uint32_t s = 0; s < BENCH_SETS && spec->set != NULL; s++)
+        for (uint32_t s = 0; s < BENCH_SETS; s++)
             if (strcmp(results[s].name, spec->set) == 0) of = &results[s];
-        if (spec->set != NULL && !bench_wanted(options, spec->set)) continue; // asked for others
+        if (!bench_wanted(options, spec->set)) continue; // asked for others
         figure_write(report, spec, of);
     }
 }

@@ -345,7 +345,8 @@ typedef struct pass {
     uint32_t first; // stage
     query_state *state;
     wg_topk *topks;   // of all queries
-    uint64_t late_ns; // spent behind the first stage
+    uint64_t tried;   // rows that the first stage looked at
+    uint64_t late_ns; // spent behind it
 } pass;
 
 // Bit r: row + r is left by a stage.
@@ -447,6 +448,7 @@ static void scan_rows(pass *p, uint64_t begin, uint64_t end)
             continue;
         }
         uint64_t left = test_rows(p, p->first, row, (uint32_t)(next - row));
+        p->tried += next - row;
         count_left(&p->state->counts[p->first], (uint32_t)(next - row),
                    (uint32_t)__builtin_popcountll(left));
         for (left &= wg_scan_candidates_64(p->view, row); left != 0; left &= left - 1) {
@@ -496,8 +498,8 @@ static void query_block(const wg_cascade *cascade, wg_cascade_scratch *scratch, 
     scan_rows(&p, begin, end);
     report->ns += wg_now_ns() - start - p.late_ns;
     if (query > 0) return; // the block is in the cache
-    report->rows += end - begin;
-    report->bytes += (end - begin) * stage_size(first);
+    report->rows += p.tried;
+    report->bytes += p.tried * stage_size(first);
 }
 
 // ---- Panels --------------------------------------------------------------------------------------
