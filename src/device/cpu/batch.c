@@ -28,6 +28,7 @@
 #define NORM_MAX 1e18f      // products of two such norms are far from overflowing
 #define DIRECT_SHARE 4u     // a group with more than a quarter of its pairs left is scored in tiles
 #define DIRECT_PAIRS 16384u // decided on at least so many
+#define RETRY_BLOCKS 16u    // and decided anew after so many blocks: the first rows are always kept
 
 typedef enum batch_kind {
     BATCH_L2,
@@ -56,8 +57,9 @@ struct wg_batch_scratch {
     float *slopes;   // by query
     float *terms;    // by row of the block
     uint8_t *rows;   // the block, widened or shifted; NULL for f32
-    uint64_t *tried; // by group: pairs so far, and those not left out
+    uint64_t *tried; // by group: pairs since it was last decided, and those not left out
     uint64_t *kept;
+    uint32_t *direct; // by group: blocks that were scored in tiles since then
 };
 
 static uint32_t group_count(const wg_batch *batch)
@@ -264,9 +266,11 @@ wg_batch_scratch *wg_batch_scratch_create(const wg_batch *batch)
     made->terms = wg_alloc(heap, WG_MEMORY_SCRATCH, batch->block_rows * sizeof(float));
     made->tried = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, groups);
     made->kept = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, groups);
+    made->direct = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, groups);
     if (copies) made->rows = wg_alloc(heap, WG_MEMORY_SCRATCH, batch->block_rows * row_size(batch));
     bool ok = made->floors != NULL && made->slopes != NULL && made->terms != NULL &&
-              made->tried != NULL && made->kept != NULL && (!copies || made->rows != NULL);
+              made->tried != NULL && made->kept != NULL && made->direct != NULL &&
+              (!copies || made->rows != NULL);
     if (!ok) {
         wg_batch_scratch_destroy(made);
         return NULL;
@@ -285,6 +289,7 @@ void wg_batch_scratch_destroy(wg_batch_scratch *scratch)
     wg_free(scratch->rows);
     wg_free(scratch->tried);
     wg_free(scratch->kept);
+    wg_free(scratch->direct);
     wg_free(scratch);
 }
 
@@ -329,6 +334,10 @@ static void group_tile(const wg_batch *batch, wg_batch_scratch *scratch, const p
     wg_panel_fn panel = batch->kernels->panel[batch->bytes ? batch->job->type : WAGGLE_F32];
     panel(p->rows + (row - p->begin) * p->stride, p->stride, count, panel_of(batch, group),
           width_of(batch, group), batch->job->dim, &limits, masks);
+    if (scratch->tried[group] >= 4 * DIRECT_PAIRS) { // older pairs count less
+        scratch->tried[group] /= 2;
+        scratch->kept[group] /= 2;
+    }
     scratch->tried[group] += count * queries;
     for (uint32_t bits = candidates; bits != 0; bits &= bits - 1) {
         uint32_t r = (uint32_t)__builtin_ctz(bits);
@@ -377,10 +386,15 @@ static void rows_prepare(const wg_batch *batch, wg_batch_scratch *scratch, panel
 }
 
 // Data may be such that the bound leaves out little: rows far from the origin and close to each other. Then panels are in vain.
-static bool is_direct(const wg_batch_scratch *scratch, uint32_t group)
+static bool is_direct(wg_batch_scratch *scratch, uint32_t group)
 {
-    return scratch->tried[group] >= DIRECT_PAIRS &&
-           scratch->kept[group] > scratch->tried[group] / DIRECT_SHARE;
+    if (scratch->tried[group] < DIRECT_PAIRS ||
+        scratch->kept[group] <= scratch->tried[group] / DIRECT_SHARE) {
+        return false;
+    }
+    if (scratch->direct[group]++ < RETRY_BLOCKS) return true;
+    scratch->tried[group] = scratch->kept[group] = scratch->direct[group] = 0;
+    return false;
 }
 
 void wg_batch_block(const wg_batch *batch, wg_batch_scratch *scratch, uint32_t view, uint64_t begin,

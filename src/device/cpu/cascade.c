@@ -1,5 +1,5 @@
 // Each thread keeps, for the view that it works on, the threshold of every query and stage; they follow the k-th score. A stage is
-// left out while it excludes too little to pay for its bytes; data change along a view, so now and then it is tried again.
+// left out while it excludes too little to pay for its bytes; data change along a view, so after a while it is judged anew.
 #include "device/cpu/cascade.h"
 
 #include "base/system.h"
@@ -14,7 +14,7 @@
     32u // rows left by a stage that the next takes together: soon, as scores tighten the thresholds
 #define TRIED_MIN 1024u  // rows after which a stage is judged
 #define TRIED_MAX 65536u // older counts are halved
-#define RETRY_BLOCKS 32u // every so many blocks one stage is tried whatever its counts say
+#define RETRY_BLOCKS 32u // a stage that did not pay is judged anew after so many blocks
 #define AHEAD_TILES 8u   // panels fetch codes so many tiles ahead
 
 typedef struct stage {
@@ -49,12 +49,12 @@ struct wg_cascade {
 typedef struct stage_count {
     uint32_t tried; // rows, as the first stage of a pass
     uint32_t left;
+    uint32_t skipped; // blocks since it did not pay
 } stage_count;
 
 // What a thread knows of a query in the view that it works on.
 typedef struct query_state {
     float bound; // of the thresholds
-    uint32_t blocks;
     wg_code_threshold thresholds[STAGES_MAX];
     stage_count counts[STAGES_MAX];
 } query_state;
@@ -465,12 +465,13 @@ static void scan_rows(pass *p, uint64_t begin, uint64_t end)
 // The first stage that pays, or the number of stages: then every row is scored.
 static uint32_t first_stage(const view_plan *plan, query_state *state)
 {
-    uint32_t block = state->blocks++;
-    if (block % RETRY_BLOCKS == 0) return block / RETRY_BLOCKS % plan->count;
     for (uint32_t i = 0; i < plan->count; i++) {
-        const stage_count *counts = &state->counts[i];
+        stage_count *counts = &state->counts[i];
         uint64_t most = (uint64_t)counts->tried * plan->stages[i].left_max / 1024;
         if (counts->tried < TRIED_MIN || counts->left <= most) return i;
+        if (counts->skipped++ < RETRY_BLOCKS) continue;
+        *counts = (stage_count){0}; // the first rows are always left, and data change
+        return i;
     }
     return plan->count;
 }
