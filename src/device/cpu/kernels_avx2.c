@@ -4,6 +4,7 @@
 #if defined(__x86_64__)
 #include <assert.h>
 #include <immintrin.h>
+#include <string.h>
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
@@ -249,6 +250,103 @@ INLINE vh vh_add(vh acc, vb a, vb b)
 INLINE uint32_t vh_sum(vh v) // the upper halves of the counts are zero
 {
     return va_sum(v);
+}
+
+// ---- Compressed codes --------------------------------------------------------------------------
+
+INLINE vf vf_mul(vf a, vf b)
+{
+    return (vf){_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+}
+
+// Two rows of figures, four apart.
+INLINE __m256 figures_pair(const uint8_t *row)
+{
+    __m128 first = _mm_loadu_ps((const void *)row), second = _mm_loadu_ps((const void *)(row + 64));
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(first), second, 1);
+}
+
+INLINE void figures_half(const uint8_t *rows, __m256 *v)
+{
+    __m256 a = figures_pair(rows), b = figures_pair(rows + 16);
+    __m256 c = figures_pair(rows + 32), d = figures_pair(rows + 48);
+    __m256 ab = _mm256_unpacklo_ps(a, b), cd = _mm256_unpacklo_ps(c, d);
+
+    v[0] = _mm256_shuffle_ps(ab, cd, 0x44);
+    v[1] = _mm256_shuffle_ps(ab, cd, 0xee);
+    ab = _mm256_unpackhi_ps(a, b);
+    cd = _mm256_unpackhi_ps(c, d);
+    v[2] = _mm256_shuffle_ps(ab, cd, 0x44);
+    v[3] = _mm256_shuffle_ps(ab, cd, 0xee);
+}
+
+INLINE void vf_figures(const uint8_t *rows, vf *v)
+{
+    __m256 low[4], high[4];
+
+    figures_half(rows, low);
+    figures_half(rows + 128, high);
+    for (int i = 0; i < 4; i++)
+        v[i] = (vf){low[i], high[i]};
+}
+
+INLINE va va_code_i4(va acc, const uint8_t *code, const uint8_t *plane)
+{
+    const __m256i low = _mm256_set1_epi8(15);
+    vb x = vb_load(code), y = vb_load(plane), z = vb_load(plane + 64);
+    __m256i a = _mm256_maddubs_epi16(_mm256_and_si256(x.low, low), y.low);
+    __m256i b = _mm256_maddubs_epi16(_mm256_and_si256(x.high, low), y.high);
+    __m256i c = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(x.low, 4), low), z.low);
+    __m256i d = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(x.high, 4), low), z.high);
+    __m256i sums = _mm256_add_epi16(_mm256_add_epi16(a, b), _mm256_add_epi16(c, d));
+
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
+}
+
+// Sums of pairs, in int16, of the components for which bits from byte `from` of code on are set.
+INLINE __m256i bits_quarter(__m256i code, char from, const uint8_t *plane)
+{
+    const __m256i bit = _mm256_set1_epi64x((int64_t)0x8040201008040201);
+    const __m256i byte =
+        _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    __m256i spread = _mm256_shuffle_epi8(code, _mm256_add_epi8(byte, _mm256_set1_epi8(from)));
+    __m256i set = _mm256_min_epu8(_mm256_and_si256(spread, bit), _mm256_set1_epi8(1));
+
+    return _mm256_maddubs_epi16(set, _mm256_loadu_si256((const void *)plane));
+}
+
+INLINE va va_code_b1(va acc, const uint8_t *code, const uint8_t *plane)
+{
+    __m256i bits = _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)code));
+    __m256i a = bits_quarter(bits, 0, plane), b = bits_quarter(bits, 4, plane + 32);
+    __m256i c = bits_quarter(bits, 8, plane + 64), d = bits_quarter(bits, 12, plane + 96);
+    __m256i sums = _mm256_add_epi16(_mm256_add_epi16(a, b), _mm256_add_epi16(c, d));
+
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(sums, _mm256_set1_epi16(1)));
+}
+
+// Each four lanes: parts of the sums of four rows.
+INLINE va va_quad(const va *rows)
+{
+    va ab = _mm256_add_epi32(_mm256_unpacklo_epi32(rows[0], rows[1]),
+                             _mm256_unpackhi_epi32(rows[0], rows[1]));
+    va cd = _mm256_add_epi32(_mm256_unpacklo_epi32(rows[2], rows[3]),
+                             _mm256_unpackhi_epi32(rows[2], rows[3]));
+    return _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+}
+
+INLINE __m256 rows_half(const va *rows, bool twice, int32_t minus)
+{
+    va a = va_quad(rows), b = va_quad(rows + 4);
+    va sums = _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20),
+                               _mm256_permute2x128_si256(a, b, 0x31));
+    if (twice) sums = _mm256_add_epi32(sums, sums);
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(sums, _mm256_set1_epi32(minus)));
+}
+
+INLINE vf va_rows(const va *rows, bool twice, int32_t minus)
+{
+    return (vf){rows_half(rows, twice, minus), rows_half(rows + 8, twice, minus)};
 }
 
 #include "device/cpu/kernels_template.h"

@@ -4,6 +4,7 @@
 #if defined(__aarch64__)
 #include <arm_neon.h>
 #include <assert.h>
+#include <string.h>
 
 // 32 registers: 4 rows are 16 accumulators, as are 2 x 2 tiles, and the rest holds what is loaded.
 #define WG_LEVEL wg_kernels_neon
@@ -243,6 +244,84 @@ INLINE vh vh_add(vh acc, vb x, vb y)
 INLINE uint32_t vh_sum(vh x)
 {
     return vaddvq_u32(x);
+}
+
+// ---- Compressed codes --------------------------------------------------------------------------
+
+INLINE vf vf_mul(vf x, vf y)
+{
+    return (vf){vmulq_f32(x.a, y.a), vmulq_f32(x.b, y.b), vmulq_f32(x.c, y.c), vmulq_f32(x.d, y.d)};
+}
+
+INLINE void vf_figures(const uint8_t *rows, vf *v)
+{
+    const float *f = (const void *)rows;
+    float32x4x4_t a = vld4q_f32(f), b = vld4q_f32(f + 16);
+    float32x4x4_t c = vld4q_f32(f + 32), d = vld4q_f32(f + 48);
+
+    for (int i = 0; i < 4; i++)
+        v[i] = (vf){a.val[i], b.val[i], c.val[i], d.val[i]};
+}
+
+// Levels of 16 bytes of code, with both halves of a block of 128 components: four products for each int16.
+INLINE int16x8_t i4_quarter(int16x8_t sums, const uint8_t *code, const uint8_t *plane)
+{
+    uint8x16_t levels = vld1q_u8(code);
+    int8x16_t low = vreinterpretq_s8_u8(vandq_u8(levels, vdupq_n_u8(15)));
+    int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(levels, 4));
+    int8x16_t x = vld1q_s8((const void *)plane), y = vld1q_s8((const void *)(plane + 64));
+
+    sums = vmlal_s8(sums, vget_low_s8(low), vget_low_s8(x));
+    sums = vmlal_high_s8(sums, low, x);
+    sums = vmlal_s8(sums, vget_low_s8(high), vget_low_s8(y));
+    return vmlal_high_s8(sums, high, y);
+}
+
+INLINE va va_code_i4(va acc, const uint8_t *code, const uint8_t *plane)
+{
+    int16x8_t ab = i4_quarter(vdupq_n_s16(0), code, plane);
+    int16x8_t cd = i4_quarter(vdupq_n_s16(0), code + 32, plane + 32);
+
+    ab = i4_quarter(ab, code + 16, plane + 16);
+    cd = i4_quarter(cd, code + 48, plane + 48);
+    return vpadalq_s16(acc, vaddq_s16(ab, cd));
+}
+
+// Sums of pairs, in int16, of the components for which the bits of two bytes are set.
+INLINE int16x8_t b1_eighth(int16x8_t sums, const uint8_t *code, const uint8_t *plane)
+{
+    const uint8x16_t bit = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201));
+    uint8x16_t set = vtstq_u8(vcombine_u8(vld1_dup_u8(code), vld1_dup_u8(code + 1)), bit);
+
+    return vpadalq_s8(sums, vreinterpretq_s8_u8(vandq_u8(set, vld1q_u8(plane))));
+}
+
+INLINE int16x8_t b1_quarter(int16x8_t sums, const uint8_t *code, const uint8_t *plane)
+{
+    return b1_eighth(b1_eighth(sums, code, plane), code + 2, plane + 16);
+}
+
+INLINE va va_code_b1(va acc, const uint8_t *code, const uint8_t *plane)
+{
+    int16x8_t ab = b1_quarter(vdupq_n_s16(0), code, plane);
+    int16x8_t cd = b1_quarter(vdupq_n_s16(0), code + 8, plane + 64);
+
+    ab = b1_quarter(ab, code + 4, plane + 32);
+    cd = b1_quarter(cd, code + 12, plane + 96);
+    return vpadalq_s16(acc, vaddq_s16(ab, cd));
+}
+
+INLINE float32x4_t rows_quarter(const va *rows, bool twice, int32_t minus)
+{
+    va sums = vpaddq_s32(vpaddq_s32(rows[0], rows[1]), vpaddq_s32(rows[2], rows[3]));
+    if (twice) sums = vaddq_s32(sums, sums);
+    return vcvtq_f32_s32(vsubq_s32(sums, vdupq_n_s32(minus)));
+}
+
+INLINE vf va_rows(const va *rows, bool twice, int32_t minus)
+{
+    return (vf){rows_quarter(rows, twice, minus), rows_quarter(rows + 4, twice, minus),
+                rows_quarter(rows + 8, twice, minus), rows_quarter(rows + 12, twice, minus)};
 }
 
 #include "device/cpu/kernels_template.h"

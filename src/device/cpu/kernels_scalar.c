@@ -233,4 +233,32 @@ INLINE uint32_t vh_sum(vh v)
     return v;
 }
 
+// ---- Compressed codes --------------------------------------------------------------------------
+
+INLINE uint64_t codes_plain(wg_code_kind kind, const uint8_t *codes, size_t stride,
+                            const wg_code_figures *figures, uint32_t row_count, const int8_t *plane,
+                            uint32_t dim, const wg_code_threshold *threshold)
+{
+    uint64_t kept = 0;
+
+    for (uint32_t r = 0; r < row_count; r++) {
+        float product = (float)wg_code_product(kind, plane, codes + r * stride, dim);
+        kept |= (uint64_t)!wg_code_excludes(threshold, &figures[r], product) << r;
+    }
+    return kept;
+}
+
+#define CODES(name, kind)                                                                        \
+    static uint64_t codes_##name(                                                                \
+        const uint8_t *codes, size_t stride, const wg_code_figures *figures, uint32_t row_count, \
+        const int8_t *plane, int32_t sum, uint32_t dim, const wg_code_threshold *threshold)      \
+    {                                                                                            \
+        (void)sum; /* components are signed here */                                              \
+        return codes_plain(kind, codes, stride, figures, row_count, plane, dim, threshold);      \
+    }
+
+CODES(i8, WG_CODE_I8)
+CODES(i4, WG_CODE_I4)
+CODES(b1, WG_CODE_B1)
+
 #include "device/cpu/kernels_template.h"

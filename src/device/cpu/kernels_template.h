@@ -16,6 +16,7 @@
 //                           above, a panel takes vf_splat (one float32 in all lanes), vf_below (bit j: lane j of a is
 //                           below b's), vf_store, vf_u8 and vf_i8
 //   WG_PANEL_BYTES          defined: there are va_splat, va_load, va_dot and va_float for panels of bytes
+//                           For codes: codes_template.h. Without panels, a level defines codes_i8, _i4 and _b1 itself
 //
 // Why integer sums are exact: a product or square of two bytes is at most 255^2, and 65536 of them sum to
 // 4,261,478,400 < 2^32, so a sum modulo 2^32 of squares, absolute differences or u8 products is the sum
@@ -206,10 +207,15 @@ WG_INLINE uint64_t panel_mask(const vf *sums, uint32_t vectors, const wg_panel_l
     return ~below;
 }
 
-WG_INLINE void panel_fetch(const wg_panel_limits *limits, size_t step)
+typedef struct panel_ahead {
+    const uint8_t *rows;
+    uint32_t step; // bytes of each of WG_PANEL_ROWS rows
+} panel_ahead;
+
+WG_INLINE void panel_fetch(panel_ahead ahead, size_t step)
 {
-    size_t size = WG_PANEL_ROWS * (size_t)limits->ahead_step;
-    const uint8_t *from = limits->ahead + step * size;
+    size_t size = WG_PANEL_ROWS * (size_t)ahead.step;
+    const uint8_t *from = ahead.rows + step * size;
 
     for (size_t at = 0; at < size; at += 64)
         __builtin_prefetch(from + at, 0, 2);
@@ -221,13 +227,14 @@ WG_INLINE void panel_block_f32(const uint8_t *rows, size_t row_stride, uint32_t 
 {
     vf acc[WG_PANEL_ROWS][WG_PANEL_VECTORS];
     vf y[WG_PANEL_VECTORS];
+    panel_ahead ahead = {limits->ahead, limits->ahead_step};
 
     WG_UNROLL for (uint32_t r = 0; r < row_count; r++)
     {
         WG_UNROLL for (uint32_t v = 0; v < vectors; v++) acc[r][v] = vf_zero();
     }
     for (uint32_t i = 0; i < dim; i++, panel += vectors * 64) {
-        if (i % 16 == 0) panel_fetch(limits, i / 16);
+        if (i % 16 == 0) panel_fetch(ahead, i / 16);
         WG_UNROLL for (uint32_t v = 0; v < vectors; v++) y[v] = vf_f32(panel + v * 64);
         WG_UNROLL for (uint32_t r = 0; r < row_count; r++)
         {
@@ -242,46 +249,58 @@ WG_INLINE void panel_block_f32(const uint8_t *rows, size_t row_stride, uint32_t 
 }
 
 #ifdef WG_PANEL_BYTES
-#define WG_PANEL_BLOCK_BYTES(type, dot)                                                           \
-    WG_INLINE void panel_block_##type(const uint8_t *rows, size_t row_stride, uint32_t row_count, \
-                                      const uint8_t *panel, uint32_t vectors, uint32_t dim,       \
-                                      const wg_panel_limits *limits, uint64_t *masks)             \
-    {                                                                                             \
-        va acc[WG_PANEL_ROWS][WG_PANEL_VECTORS];                                                  \
-        va y[WG_PANEL_VECTORS];                                                                   \
-                                                                                                  \
-        WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                        \
-        {                                                                                         \
-            WG_UNROLL for (uint32_t v = 0; v < vectors; v++)                                      \
-            {                                                                                     \
-                acc[r][v] = va_load(limits->start + v * 16);                                      \
-            }                                                                                     \
-        }                                                                                         \
-        for (uint32_t i = 0; i < dim; i += 4, panel += vectors * 64) {                            \
-            if (i % 64 == 0) panel_fetch(limits, i / 64);                                         \
-            WG_UNROLL for (uint32_t v = 0; v < vectors; v++) y[v] = va_load(panel + v * 64);      \
-            WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                    \
-            {                                                                                     \
-                va x = va_splat(rows + r * row_stride + i);                                       \
-                WG_UNROLL for (uint32_t v = 0; v < vectors; v++)                                  \
-                {                                                                                 \
-                    acc[r][v] = dot(acc[r][v], x, y[v]);                                          \
-                }                                                                                 \
-            }                                                                                     \
-        }                                                                                         \
-        WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                        \
-        {                                                                                         \
-            vf sums[WG_PANEL_VECTORS];                                                            \
-            WG_UNROLL for (uint32_t v = 0; v < vectors; v++) sums[v] = va_float(acc[r][v]);       \
-            masks[r] = panel_mask(sums, vectors, limits, r);                                      \
-        }                                                                                         \
+// The sums of a panel of bytes: the rows are unsigned, or it is.
+WG_INLINE void panel_sums(const uint8_t *rows, size_t row_stride, uint32_t row_count,
+                          bool rows_unsigned, const uint8_t *panel, uint32_t vectors, uint32_t dim,
+                          const int32_t *start, panel_ahead ahead,
+                          va sums[WG_PANEL_ROWS][WG_PANEL_VECTORS])
+{
+    va acc[WG_PANEL_ROWS][WG_PANEL_VECTORS];
+    va y[WG_PANEL_VECTORS];
+
+    WG_UNROLL for (uint32_t r = 0; r < row_count; r++)
+    {
+        WG_UNROLL for (uint32_t v = 0; v < vectors; v++) acc[r][v] = va_load(start + v * 16);
+    }
+    for (uint32_t i = 0; i < dim; i += 4, panel += vectors * 64) {
+        if (i % 64 == 0) panel_fetch(ahead, i / 64);
+        WG_UNROLL for (uint32_t v = 0; v < vectors; v++) y[v] = va_load(panel + v * 64);
+        WG_UNROLL for (uint32_t r = 0; r < row_count; r++)
+        {
+            va x = va_splat(rows + r * row_stride + i);
+            WG_UNROLL for (uint32_t v = 0; v < vectors; v++)
+            {
+                acc[r][v] = va_dot(acc[r][v], rows_unsigned ? x : y[v], rows_unsigned ? y[v] : x);
+            }
+        }
+    }
+    WG_UNROLL for (uint32_t r = 0; r < row_count; r++)
+    {
+        WG_UNROLL for (uint32_t v = 0; v < vectors; v++) sums[r][v] = acc[r][v];
+    }
+}
+
+#define WG_PANEL_BLOCK_BYTES(type, rows_unsigned)                                                  \
+    WG_INLINE void panel_block_##type(const uint8_t *rows, size_t row_stride, uint32_t row_count,  \
+                                      const uint8_t *panel, uint32_t vectors, uint32_t dim,        \
+                                      const wg_panel_limits *limits, uint64_t *masks)              \
+    {                                                                                              \
+        va acc[WG_PANEL_ROWS][WG_PANEL_VECTORS];                                                   \
+        panel_ahead ahead = {limits->ahead, limits->ahead_step};                                   \
+                                                                                                   \
+        panel_sums(rows, row_stride, row_count, rows_unsigned, panel, vectors, dim, limits->start, \
+                   ahead, acc);                                                                    \
+        WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                         \
+        {                                                                                          \
+            vf sums[WG_PANEL_VECTORS];                                                             \
+            WG_UNROLL for (uint32_t v = 0; v < vectors; v++) sums[v] = va_float(acc[r][v]);        \
+            masks[r] = panel_mask(sums, vectors, limits, r);                                       \
+        }                                                                                          \
     }
 
 // Rows are shifted to the other kind of bytes.
-#define WG_DOT_U8(acc, row, query) va_dot(acc, query, row)
-#define WG_DOT_I8(acc, row, query) va_dot(acc, row, query)
-WG_PANEL_BLOCK_BYTES(u8, WG_DOT_U8)
-WG_PANEL_BLOCK_BYTES(i8, WG_DOT_I8)
+WG_PANEL_BLOCK_BYTES(u8, false)
+WG_PANEL_BLOCK_BYTES(i8, true)
 #endif
 
 typedef void (*panel_block_fn)(const uint8_t *rows, size_t row_stride, uint32_t row_count,
@@ -398,6 +417,10 @@ static void flip_bytes(const void *row, uint32_t dim, void *target)
         vb_store(to + i, vb_flip(vb_load(from + i)));
 }
 #endif
+
+// ---- Compressed codes --------------------------------------------------------------------------
+
+#include "device/cpu/codes_template.h"
 #endif
 
 // ---- The table ---------------------------------------------------------------------------------
@@ -417,13 +440,15 @@ const wg_kernels WG_LEVEL = {
     .panel[WAGGLE_U8] = panel_u8,
     .panel[WAGGLE_I8] = panel_i8,
     .flip = flip_bytes,
+    .codes_panel = codes_panel,
 #endif
     .squares = WG_OF_TYPES(squares),
     .widen = {[WAGGLE_F16] = widen_f16,
               [WAGGLE_BF16] = widen_bf16,
               [WAGGLE_U8] = widen_u8,
-              [WAGGLE_I8] = widen_i8           },
+              [WAGGLE_I8] = widen_i8       },
 #endif
+    .codes = {    [WG_CODE_I8] = codes_i8,      [WG_CODE_I4] = codes_i4, [WG_CODE_B1] = codes_b1},
     .tile =
         {
               [WAGGLE_L2] = WG_OF_TYPES(l2),

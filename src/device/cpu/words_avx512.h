@@ -250,4 +250,82 @@ INLINE vf va_float(va v)
 }
 #endif
 
+// ---- Compressed codes --------------------------------------------------------------------------
+
+INLINE vf vf_mul(vf a, vf b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
+INLINE void vf_figures(const uint8_t *rows, vf *v)
+{
+    const __m512i head =
+        _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+    const __m512i tail = _mm512_add_epi32(head, _mm512_set1_epi32(2));
+    vf a = vf_f32(rows), b = vf_f32(rows + 64), c = vf_f32(rows + 128), d = vf_f32(rows + 192);
+    vf ab = _mm512_permutex2var_ps(a, head, b), cd = _mm512_permutex2var_ps(c, head, d);
+
+    v[0] = _mm512_shuffle_f32x4(ab, cd, 0x44);
+    v[1] = _mm512_shuffle_f32x4(ab, cd, 0xee);
+    ab = _mm512_permutex2var_ps(a, tail, b);
+    cd = _mm512_permutex2var_ps(c, tail, d);
+    v[2] = _mm512_shuffle_f32x4(ab, cd, 0x44);
+    v[3] = _mm512_shuffle_f32x4(ab, cd, 0xee);
+}
+
+// acc + the products of two pairs of small unsigned and signed bytes.
+INLINE va va_small(va acc, __m512i a, __m512i x, __m512i b, __m512i y)
+{
+#ifdef WG_PANEL_BYTES
+    return va_dot(va_dot(acc, a, x), b, y);
+#else
+    __m512i sums = _mm512_add_epi16(_mm512_maddubs_epi16(a, x), _mm512_maddubs_epi16(b, y));
+    return va_madd(acc, sums, vi_one());
+#endif
+}
+
+INLINE va va_code_i4(va acc, const uint8_t *code, const uint8_t *plane)
+{
+    const __m512i low = _mm512_set1_epi8(15);
+    __m512i levels = vb_load(code);
+    __m512i high = _mm512_srli_epi16(levels, 4);
+
+    return va_small(acc, _mm512_and_si512(levels, low), vb_load(plane), _mm512_and_si512(high, low),
+                    vb_load(plane + 64));
+}
+
+INLINE va va_code_b1(va acc, const uint8_t *code, const uint8_t *plane)
+{
+    const __m512i one = _mm512_set1_epi8(1);
+    uint64_t set[2];
+
+    memcpy(set, code, sizeof(set));
+    return va_small(acc, one, _mm512_maskz_mov_epi8(set[0], vb_load(plane)), one,
+                    _mm512_maskz_mov_epi8(set[1], vb_load(plane + 64)));
+}
+
+// Each four lanes: parts of the sums of four rows.
+INLINE va va_quad(const va *rows)
+{
+    va ab = _mm512_add_epi32(_mm512_unpacklo_epi32(rows[0], rows[1]),
+                             _mm512_unpackhi_epi32(rows[0], rows[1]));
+    va cd = _mm512_add_epi32(_mm512_unpacklo_epi32(rows[2], rows[3]),
+                             _mm512_unpackhi_epi32(rows[2], rows[3]));
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+}
+
+// Neighboring quarters of both are added.
+INLINE va va_halve(va a, va b)
+{
+    return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
+}
+
+INLINE vf va_rows(const va *rows, bool twice, int32_t minus)
+{
+    va sums = va_halve(va_halve(va_quad(rows), va_quad(rows + 4)),
+                       va_halve(va_quad(rows + 8), va_quad(rows + 12)));
+    if (twice) sums = _mm512_add_epi32(sums, sums);
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(sums, _mm512_set1_epi32(minus)));
+}
+
 #include "device/cpu/kernels_template.h"
