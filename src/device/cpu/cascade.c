@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define STAGES_MAX 2u
-#define PANEL_QUERIES_MIN 6u // fewer read codes at the speed of memory one by one
+#define PANEL_QUERIES_MIN 16u // fewer leave lanes of a panel empty
 #define PENDING_MAX \
     32u // rows left by a stage that the next takes together: soon, as scores tighten the thresholds
 #define TRIED_MIN 1024u  // rows after which a stage is judged

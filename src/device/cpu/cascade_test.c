@@ -279,7 +279,7 @@ WG_TEST(codes_save_bytes_and_the_report_says_how_many)
     for (uint32_t b = 0; b < WG_COUNT(batches); b++) {
         const wg_kernels *kernels = wg_kernels_get(wg_simd_best(), NULL);
         world w;
-        world_make(&w, WAGGLE_L2, WAGGLE_F32, 512, 8000, batches[b], DATA_NORMAL, 9);
+        world_make(&w, WAGGLE_L2, WAGGLE_F32, 512, 8000, batches[b], DATA_CLUSTERED, 9);
         wg_scan_report plain = {0}, report = {0};
         search(&w, kernels, 1, 10, WAGGLE_SCAN_CERTIFIED, 0, &plain); // no view has codes yet
         WG_CHECK_U64(plain.rows.rows, 8000 + 2667 + 8000);
