@@ -1,4 +1,4 @@
-// zstd (RFC 8878) through libzstd: one context per user, with the dictionary digested once.
+// zstd (RFC 8878) through libzstd: one context per user, and dictionaries that are digested once.
 #include "base/bytes.h"
 #include "base/codec_stream.h"
 
@@ -15,6 +15,17 @@ size_t wg_zstd_bound(size_t size)
     return ZSTD_compressBound(size);
 }
 
+// The library's type under a name of ours: it is only ever cast.
+wg_zstd_dictionary *wg_zstd_dictionary_create(const void *dictionary, size_t size)
+{
+    return (wg_zstd_dictionary *)ZSTD_createDDict(dictionary, size);
+}
+
+void wg_zstd_dictionary_destroy(wg_zstd_dictionary *dictionary)
+{
+    ZSTD_freeDDict((ZSTD_DDict *)dictionary);
+}
+
 wg_zstd *wg_zstd_create(int level, const void *dictionary, size_t dictionary_size)
 {
     wg_zstd *zstd = wg_alloc_zeroed(NULL, WG_MEMORY_SCRATCH, sizeof *zstd);
@@ -26,11 +37,9 @@ wg_zstd *wg_zstd_create(int level, const void *dictionary, size_t dictionary_siz
     if (ZSTD_isError(ZSTD_CCtx_setParameter(zstd->compressor, ZSTD_c_compressionLevel, level))) {
         goto failed;
     }
-    if (dictionary_size > 0) {
-        size_t compressor = ZSTD_CCtx_loadDictionary(zstd->compressor, dictionary, dictionary_size);
-        size_t decompressor =
-            ZSTD_DCtx_loadDictionary(zstd->decompressor, dictionary, dictionary_size);
-        if (ZSTD_isError(compressor) || ZSTD_isError(decompressor)) goto failed;
+    if (dictionary_size > 0 &&
+        ZSTD_isError(ZSTD_CCtx_loadDictionary(zstd->compressor, dictionary, dictionary_size))) {
+        goto failed;
     }
     return zstd;
 
@@ -47,6 +56,11 @@ void wg_zstd_destroy(wg_zstd *zstd)
     wg_free(zstd);
 }
 
+size_t wg_zstd_size(const wg_zstd *zstd)
+{
+    return ZSTD_sizeof_CCtx(zstd->compressor) + ZSTD_sizeof_DCtx(zstd->decompressor);
+}
+
 waggle_status wg_zstd_compress(wg_zstd *zstd, const void *source, size_t source_size, void *target,
                                size_t *size, waggle_error *error)
 {
@@ -59,10 +73,12 @@ waggle_status wg_zstd_compress(wg_zstd *zstd, const void *source, size_t source_
     return WAGGLE_OK;
 }
 
-waggle_status wg_zstd_decompress(wg_zstd *zstd, const void *source, size_t source_size,
-                                 void *target, size_t *size, waggle_error *error)
+waggle_status wg_zstd_decompress(wg_zstd *zstd, const wg_zstd_dictionary *dictionary,
+                                 const void *source, size_t source_size, void *target, size_t *size,
+                                 waggle_error *error)
 {
-    size_t written = ZSTD_decompressDCtx(zstd->decompressor, target, *size, source, source_size);
+    size_t written = ZSTD_decompress_usingDDict(zstd->decompressor, target, *size, source,
+                                                source_size, (const ZSTD_DDict *)dictionary);
     if (ZSTD_isError(written)) {
         return wg_fail(error, WAGGLE_CORRUPT, "zstd: %zu bytes do not unpack into %zu: %s",
                        source_size, *size, ZSTD_getErrorName(written));
@@ -87,7 +103,7 @@ bool wg_zstd_begins_frame(const uint8_t *bytes)
            (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
 }
 
-// The library's type under a name of ours: it is only ever cast.
+// As above, a name of ours.
 wg_zstd_unpacker *wg_zstd_unpacker_create(void)
 {
     return (wg_zstd_unpacker *)ZSTD_createDStream();

@@ -6,17 +6,25 @@
 // The most bytes that size bytes can become.
 size_t wg_zstd_bound(size_t size);
 
-// Working memory for one thread at a time; dictionaries may be NULL.
+// A dictionary digested for unpacking, for any number of threads.
+typedef struct wg_zstd_dictionary wg_zstd_dictionary;
+wg_zstd_dictionary *wg_zstd_dictionary_create(const void *dictionary,
+                                              size_t size); // copied; NULL = no memory
+void wg_zstd_dictionary_destroy(wg_zstd_dictionary *dictionary);
+
+// Working memory for one thread at a time. The dictionary is for packing, and may be NULL.
 typedef struct wg_zstd wg_zstd;
 wg_zstd *wg_zstd_create(int level, const void *dictionary,
                         size_t dictionary_size); // NULL = no memory
 void wg_zstd_destroy(wg_zstd *zstd);
+size_t wg_zstd_size(const wg_zstd *zstd); // bytes that it holds; no heap counts them
 // *size: in the capacity of target, out the bytes written. WAGGLE_CORRUPT if source is not what
-// compress made, or needs more than the capacity.
+// compress made, or needs more than the capacity. Unpacking allocates nothing; its dictionary may be NULL.
 waggle_status wg_zstd_compress(wg_zstd *zstd, const void *source, size_t source_size, void *target,
                                size_t *size, waggle_error *error);
-waggle_status wg_zstd_decompress(wg_zstd *zstd, const void *source, size_t source_size,
-                                 void *target, size_t *size, waggle_error *error);
+waggle_status wg_zstd_decompress(wg_zstd *zstd, const wg_zstd_dictionary *dictionary,
+                                 const void *source, size_t source_size, void *target, size_t *size,
+                                 waggle_error *error);
 // Trains a dictionary of at most *size bytes from count samples that lie one behind the other. *size = 0
 // if the samples do not support one.
 void wg_zstd_train(const void *samples, const size_t *sizes, uint32_t count, void *dictionary,

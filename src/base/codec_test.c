@@ -26,7 +26,7 @@ WG_TEST(blocks_come_back_as_they_were)
     for (size_t i = 0; i < WG_COUNT(sizes); i++) {
         size_t packed_size = wg_zstd_bound(sizes[i]), size = SIZE;
         WG_OK(wg_zstd_compress(zstd, source, sizes[i], packed, &packed_size, &error));
-        WG_OK(wg_zstd_decompress(zstd, packed, packed_size, back, &size, &error));
+        WG_OK(wg_zstd_decompress(zstd, NULL, packed, packed_size, back, &size, &error));
         WG_CHECK_U64(size, sizes[i]);
         WG_CHECK(memcmp(back, source, size) == 0);
     }
@@ -45,15 +45,15 @@ WG_TEST(what_compress_did_not_make_is_corrupt)
     wg_zstd *zstd = wg_zstd_create(3, NULL, 0);
 
     WG_FAILS_WITH(WAGGLE_CORRUPT, "11 bytes",
-                  wg_zstd_decompress(zstd, "hello world", 11, back, &size, &error));
+                  wg_zstd_decompress(zstd, NULL, "hello world", 11, back, &size, &error));
     uint8_t zeros[200] = {0};
     WG_OK(wg_zstd_compress(zstd, zeros, sizeof zeros, packed, &packed_size, &error));
     size = sizeof zeros - 1;
     WG_FAILS_WITH(WAGGLE_CORRUPT, "into 199",
-                  wg_zstd_decompress(zstd, packed, packed_size, back, &size, &error));
+                  wg_zstd_decompress(zstd, NULL, packed, packed_size, back, &size, &error));
     size = sizeof back;
     WG_FAILS(WAGGLE_CORRUPT,
-             wg_zstd_decompress(zstd, packed, packed_size - 1, back, &size, &error));
+             wg_zstd_decompress(zstd, NULL, packed, packed_size - 1, back, &size, &error));
     packed_size = 3;
     WG_FAILS_WITH(WAGGLE_INVALID, "into 3",
                   wg_zstd_compress(zstd, zeros, sizeof zeros, packed, &packed_size, &error));
@@ -90,11 +90,15 @@ WG_TEST(a_trained_dictionary_makes_small_blocks_smaller)
     WG_OK(wg_zstd_compress(plain, samples, sizes[0], packed, &plain_size, &error));
     WG_OK(wg_zstd_compress(zstd, samples, sizes[0], packed, &size, &error));
     WG_CHECK(size < plain_size);
-    WG_OK(wg_zstd_decompress(zstd, packed, size, back, &back_size, &error));
+    wg_zstd_dictionary *digested = wg_zstd_dictionary_create(dictionary, dictionary_size);
+    WG_OK(wg_zstd_decompress(zstd, digested, packed, size, back, &back_size, &error));
     WG_CHECK(back_size == sizes[0] && memcmp(back, samples, back_size) == 0);
     // Without the dictionary it is refused, and does not come out as something else.
     back_size = sizeof back;
-    WG_FAILS(WAGGLE_CORRUPT, wg_zstd_decompress(plain, packed, size, back, &back_size, &error));
+    WG_FAILS(WAGGLE_CORRUPT,
+             wg_zstd_decompress(plain, NULL, packed, size, back, &back_size, &error));
+    wg_zstd_dictionary_destroy(digested);
+    wg_zstd_dictionary_destroy(NULL);
     wg_zstd_destroy(plain);
     wg_zstd_destroy(zstd);
 }

@@ -109,6 +109,7 @@ void wg_sealed_release(wg_sealed *sealed)
     if (sealed == NULL ||
         atomic_fetch_sub_explicit(&sealed->references, 1, memory_order_acq_rel) != 1)
         return;
+    wg_document_column_close(&sealed->documents);
     if (sealed->file != NULL) wg_files_release(sealed->files, sealed->entry.file);
     for (uint32_t i = 0; i < sealed->overlay_capacity; i++)
         wg_free(sealed->overlay[i]);

@@ -377,6 +377,12 @@ waggle_status wg_document_column_open(wg_document_column *column, wg_segment_fil
     return WAGGLE_OK;
 }
 
+void wg_document_column_close(wg_document_column *column)
+{
+    wg_zstd_dictionary_destroy(column->digested);
+    *column = (wg_document_column){0};
+}
+
 typedef struct block_entry {
     uint32_t first;
     uint32_t rows;
@@ -413,20 +419,9 @@ static bool block_find(const wg_document_column *column, uint64_t row, block_ent
     return row - entry->first < entry->rows;
 }
 
-// What belongs to one dictionary of one file.
-typedef struct dictionary_entry {
-    uint64_t serial; // of the file; 0 = none
-    const void *dictionary;
-    wg_zstd *zstd;
-} dictionary_entry;
-
-// Segments are often read in turn, by a merge as by a search: their dictionaries stay unpacked.
-#define DICTIONARIES 8u
-
 struct wg_document_reader {
     wg_heap *heap;
-    dictionary_entry dictionaries[DICTIONARIES];
-    uint32_t next; // to be replaced
+    wg_zstd *zstd; // NULL until a block was unpacked
     // The block that is unpacked.
     uint64_t serial; // 0 = none
     uint64_t offset; // in the file
@@ -450,29 +445,36 @@ wg_document_reader *wg_document_reader_create(wg_heap *heap)
 void wg_document_reader_destroy(wg_document_reader *reader)
 {
     if (reader == NULL) return;
-    for (uint32_t i = 0; i < DICTIONARIES; i++)
-        wg_zstd_destroy(reader->dictionaries[i].zstd);
+    wg_zstd_destroy(reader->zstd);
     wg_buffer_finish(&reader->raw);
     wg_free(reader);
 }
 
-static waggle_status zstd_get(wg_document_reader *reader, const wg_document_column *column,
-                              wg_zstd **zstd, waggle_error *error)
+size_t wg_document_reader_size(const wg_document_reader *reader)
 {
-    // Blocks without a dictionary are the same in every file.
-    uint64_t serial = column->dictionary == NULL ? UINT64_MAX : wg_segment_serial(column->file);
-    for (uint32_t i = 0; i < DICTIONARIES; i++) {
-        dictionary_entry *entry = &reader->dictionaries[i];
-        if (entry->serial != serial || entry->dictionary != column->dictionary) continue;
-        *zstd = entry->zstd;
-        return WAGGLE_OK;
+    size_t zstd = reader->zstd == NULL ? 0 : wg_zstd_size(reader->zstd);
+    return sizeof *reader + reader->raw.capacity + zstd;
+}
+
+// The column's dictionary, digested by the first who needs it.
+static waggle_status dictionary_get(wg_document_column *column,
+                                    const wg_zstd_dictionary **dictionary, waggle_error *error)
+{
+    *dictionary = NULL;
+    if (column->dictionary_size == 0) return WAGGLE_OK;
+    // Acquire pairs with the release of another thread below.
+    wg_zstd_dictionary *there = atomic_load_explicit(&column->digested, memory_order_acquire);
+    if (there == NULL) {
+        wg_zstd_dictionary *made =
+            wg_zstd_dictionary_create(column->dictionary, column->dictionary_size);
+        if (made == NULL) return no_memory(error, column->dictionary_size);
+        if (atomic_compare_exchange_strong_explicit(&column->digested, &there, made,
+                                                    memory_order_acq_rel, memory_order_acquire))
+            there = made;
+        else
+            wg_zstd_dictionary_destroy(made); // the other was quicker
     }
-    wg_zstd *made = wg_zstd_create(LEVEL, column->dictionary, column->dictionary_size);
-    if (made == NULL) return no_memory(error, column->dictionary_size);
-    dictionary_entry *entry = &reader->dictionaries[reader->next++ % DICTIONARIES];
-    wg_zstd_destroy(entry->zstd);
-    *entry = (dictionary_entry){serial, column->dictionary, made};
-    *zstd = made;
+    *dictionary = there;
     return WAGGLE_OK;
 }
 
@@ -499,7 +501,7 @@ static waggle_status corrupt_block(const wg_document_column *column, const block
                    entry->offset, entry->raw_size);
 }
 
-static waggle_status unpack(wg_document_reader *reader, const wg_document_column *column,
+static waggle_status unpack(wg_document_reader *reader, wg_document_column *column,
                             const block_entry *entry, waggle_error *error)
 {
     reader->serial = 0; // until it is whole
@@ -509,13 +511,16 @@ static waggle_status unpack(wg_document_reader *reader, const wg_document_column
     waggle_status status = wg_segment_bytes(column->file, column->blocks, entry->offset,
                                             entry->packed_size, &packed, error);
     if (status != WAGGLE_OK) return status;
-    wg_zstd *zstd = NULL;
-    status = zstd_get(reader, column, &zstd, error);
+    const wg_zstd_dictionary *dictionary = NULL;
+    status = dictionary_get(column, &dictionary, error);
     if (status != WAGGLE_OK) return status;
+    if (reader->zstd == NULL) reader->zstd = wg_zstd_create(LEVEL, NULL, 0);
+    if (reader->zstd == NULL) return no_memory(error, 0);
     buffer_reset(&reader->raw);
     if (!wg_buffer_reserve(&reader->raw, entry->raw_size)) return no_memory(error, entry->raw_size);
     size_t size = entry->raw_size;
-    status = wg_zstd_decompress(zstd, packed, entry->packed_size, reader->raw.data, &size, error);
+    status = wg_zstd_decompress(reader->zstd, dictionary, packed, entry->packed_size,
+                                reader->raw.data, &size, error);
     if (status != WAGGLE_OK)
         return wg_fail_context(error, status, "%s", wg_segment_path(column->file));
     if (size != entry->raw_size) return corrupt_block(column, entry, error);
@@ -540,8 +545,8 @@ static waggle_text block_document(const wg_document_reader *reader, uint32_t ind
     return (waggle_text){(const char *)reader->raw.data + begin, end - begin};
 }
 
-waggle_status wg_document_read(wg_document_reader *reader, const wg_document_column *column,
-                               uint64_t row, waggle_text *document, waggle_error *error)
+waggle_status wg_document_read(wg_document_reader *reader, wg_document_column *column, uint64_t row,
+                               waggle_text *document, waggle_error *error)
 {
     if (row >= column->rows)
         return wg_fail(error, WAGGLE_INVALID, "row %" PRIu64 " of a part of %" PRIu64 " rows", row,

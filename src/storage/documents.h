@@ -24,17 +24,20 @@ typedef struct wg_document_column {
     uint64_t block_count;
     const void *dictionary;
     size_t dictionary_size;
+    wg_zstd_dictionary *_Atomic digested; // NULL until a block was unpacked
     uint64_t rows;
 } wg_document_column;
 
 waggle_status wg_document_column_open(wg_document_column *column, wg_segment_file *file,
                                       const wg_part *part, waggle_error *error);
+void wg_document_column_close(wg_document_column *column); // a zeroed one is fine
 
 // Reads documents; keeps the last block unpacked, so rows in order cost one unpacking per block. One
 // thread at a time.
 typedef struct wg_document_reader wg_document_reader;
 wg_document_reader *wg_document_reader_create(wg_heap *heap); // NULL = no memory
 void wg_document_reader_destroy(wg_document_reader *reader);
+size_t wg_document_reader_size(const wg_document_reader *reader); // bytes that it holds
 // The document lives until the next call.
-waggle_status wg_document_read(wg_document_reader *reader, const wg_document_column *column,
-                               uint64_t row, waggle_text *document, waggle_error *error);
+waggle_status wg_document_read(wg_document_reader *reader, wg_document_column *column, uint64_t row,
+                               waggle_text *document, waggle_error *error);

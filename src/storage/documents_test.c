@@ -30,8 +30,8 @@ static waggle_status write_documents(wg_vfs *vfs, wg_heap *heap, uint64_t rows, 
     return status;
 }
 
-static void check_document(wg_document_reader *reader, const wg_document_column *column,
-                           uint64_t row, document_fn of, char *text)
+static void check_document(wg_document_reader *reader, wg_document_column *column, uint64_t row,
+                           document_fn of, char *text)
 {
     waggle_error error;
     waggle_text document;
@@ -71,6 +71,7 @@ static uint64_t round_trip(uint64_t rows, document_fn of)
     WG_FAILS(WAGGLE_INVALID, wg_document_read(reader, &column, rows, &document, &error));
     WG_OK(wg_segment_verify(file, NULL, &error));
     uint64_t size = column.blocks == NULL ? 0 : column.blocks->size;
+    wg_document_column_close(&column);
     wg_document_reader_destroy(reader);
     wg_segment_release(file);
     wg_vfs_memory_destroy(vfs);
@@ -229,7 +230,7 @@ WG_TEST(a_reader_may_turn_between_files)
 {
     enum {
         FILES = 12
-    }; // more than a reader keeps dictionaries of
+    };
 
     waggle_error error;
     char text[2][200];
@@ -252,6 +253,7 @@ WG_TEST(a_reader_may_turn_between_files)
         WG_CHECK(memcmp(document.data, expected.data, expected.size) == 0);
     }
     for (uint32_t i = 0; i < FILES; i++) {
+        wg_document_column_close(&columns[i]);
         wg_segment_release(files[i]);
         wg_vfs_memory_destroy(disks[i]);
     }
@@ -267,7 +269,7 @@ WG_TEST(every_failing_allocation_is_reported)
         wg_vfs *vfs = wg_vfs_memory_create(NULL);
         wg_segment_file *file = NULL;
         wg_document_reader *reader = NULL;
-        wg_document_column column;
+        wg_document_column column = {0};
         waggle_text document;
         test_heap_init(&heap);
         heap.fail_at = n;
@@ -282,6 +284,7 @@ WG_TEST(every_failing_allocation_is_reported)
         WG_CHECK(status == WAGGLE_OK || status == WAGGLE_OUT_OF_MEMORY);
         WG_CHECK((status == WAGGLE_OK) == (heap.failed == 0));
         wg_document_reader_destroy(reader);
+        wg_document_column_close(&column);
         wg_segment_release(file);
         wg_vfs_memory_destroy(vfs);
         WG_CHECK(heap.live == 0);
@@ -343,6 +346,7 @@ static waggle_status read_block(const uint8_t *raw, size_t raw_size, uint32_t ro
     wg_segment_writer_destroy(segment);
     wg_segment_file *file = open_column(vfs, &column);
     status = wg_document_read(reader, &column, 1, &document, error);
+    wg_document_column_close(&column);
     wg_document_reader_destroy(reader);
     wg_segment_release(file);
     wg_zstd_destroy(zstd);
@@ -398,6 +402,7 @@ WG_TEST(columns_that_contradict_themselves_never_read_outside)
                 if (status == WAGGLE_OK && document.size > 0) // touches both ends
                     WG_CHECK(document.data[0] + document.data[document.size - 1] < 512);
             }
+            wg_document_column_close(&column);
         }
         wg_segment_release(file);
     }

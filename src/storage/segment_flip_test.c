@@ -47,7 +47,7 @@ static waggle_status read_part(wg_vfs *vfs, bool verify)
     waggle_error error;
     wg_segment_file *file = NULL;
     wg_id_column ids;
-    wg_document_column documents;
+    wg_document_column documents = {0};
     wg_document_reader *reader = wg_document_reader_create(NULL);
     waggle_status status = wg_segment_open(vfs, NULL, PATH, &file, &error);
     if (status != WAGGLE_OK) goto cleanup;
@@ -79,6 +79,7 @@ static waggle_status read_part(wg_vfs *vfs, bool verify)
 
 cleanup:
     wg_document_reader_destroy(reader);
+    wg_document_column_close(&documents);
     wg_segment_release(file);
     return status;
 }

@@ -39,6 +39,7 @@ static void read_documents(wg_document_reader *reader, wg_segment_file *file, co
         if (document.size > 0) touched = document.data[0] ^ document.data[document.size - 1];
     }
     (void)touched;
+    wg_document_column_close(&column);
 }
 
 static void read_segment(wg_vfs *vfs)
