@@ -282,7 +282,7 @@ typedef struct waggle_open_options {
 ///            WAGGLE_CORRUPT         the MANIFEST or the log is damaged; a damaged collection fails when it is opened
 WAGGLE_API waggle_status waggle_open(const char *path, const waggle_open_options *options,
                                      waggle_database **database, waggle_error *error);
-/// Waits for running operations, makes everything durable and closes. Handles of collections and
+/// Waits for running operations, makes everything durable and closes. Handles of collections, hits and
 /// tickets must have been destroyed. Returns the first error of the last flush; the database is closed
 /// all the same.
 WAGGLE_API waggle_status waggle_close(waggle_database *database, waggle_error *error);
@@ -540,7 +540,8 @@ typedef struct waggle_hits waggle_hits;
 /// Errors     WAGGLE_INVALID    a component is not finite; the message has row and column
 ///            WAGGLE_DIMENSION  queries have another dimension
 ///            WAGGLE_CORRUPT    a block of a segment fails its checksum
-/// Ownership  the caller destroys *hits with waggle_hits_destroy().
+/// Ownership  the caller destroys *hits with waggle_hits_destroy(), before the database is closed. Their
+///            memory is used for later hits: in the long run a search allocates nothing.
 /// Threads    any number of threads may search, also during upserts; a search sees every upsert that
 ///            returned before it began, and never half of a batch.
 WAGGLE_API waggle_status waggle_search(waggle_collection *collection, const waggle_rows *queries,

@@ -15,6 +15,17 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#if defined(__has_feature)
+#define ADDRESS_SANITIZER __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
+#else
+#define ADDRESS_SANITIZER 0
+#endif
+#if ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
+#endif
+
 #define HEADER_SIZE 16u
 #define SIZE_MAX_BLOCK (((size_t)1 << 48) - 1 - HEADER_SIZE)
 #define MARK_LIVE ((uint64_t)0xA11 << 52)
@@ -48,6 +59,8 @@ void wg_heap_init(wg_heap *heap, size_t limit)
         atomic_init(&heap->used[i], 0);
     heap->limit = limit;
     heap->source = (wg_memory_source){0};
+    heap->relieve = NULL;
+    heap->relieve_context = NULL;
 }
 
 size_t wg_heap_used(const wg_heap *heap)
@@ -58,11 +71,23 @@ size_t wg_heap_used(const wg_heap *heap)
     return used;
 }
 
+void wg_heap_relieve(const wg_heap *heap)
+{
+    if (heap->relieve != NULL) heap->relieve(heap->relieve_context);
+}
+
+static bool has_room(const wg_heap *heap, size_t size)
+{
+    size_t used = wg_heap_used(heap);
+    return heap->limit == 0 || (used <= heap->limit && size <= heap->limit - used);
+}
+
 waggle_status wg_heap_admit(const wg_heap *heap, size_t size, waggle_error *error)
 {
-    if (heap->limit == 0) return WAGGLE_OK;
+    if (has_room(heap, size)) return WAGGLE_OK;
+    wg_heap_relieve(heap);
+    if (has_room(heap, size)) return WAGGLE_OK;
     size_t used = wg_heap_used(heap);
-    if (used <= heap->limit && size <= heap->limit - used) return WAGGLE_OK;
     return wg_fail_numbers(error, WAGGLE_BUDGET, heap->limit, size,
                            "memory budget: %zu bytes more, with %zu in use; the limit is %zu", size,
                            used, heap->limit);
@@ -384,10 +409,47 @@ struct wg_arena_block {
 
 _Static_assert(sizeof(struct wg_arena_block) % 16 == 0, "the bytes of a block are aligned to 16");
 
+// What was not given out is poison to the address sanitizer, and lies between allocations, too: so it finds a step over
+// the end of one, as it does with malloc.
+#if ADDRESS_SANITIZER
+#define ARENA_GAP 16u
+
+static void forbid(const void *bytes, size_t size)
+{
+    ASAN_POISON_MEMORY_REGION(bytes, size);
+}
+
+static void permit(const void *bytes, size_t size)
+{
+    ASAN_UNPOISON_MEMORY_REGION(bytes, size);
+}
+#else
+#define ARENA_GAP 0u
+
+static void forbid(const void *bytes, size_t size)
+{
+    (void)bytes;
+    (void)size;
+}
+
+static void permit(const void *bytes, size_t size)
+{
+    (void)bytes;
+    (void)size;
+}
+#endif
+
 void wg_arena_init(wg_arena *arena, wg_heap *heap, wg_purpose purpose, size_t block_size)
 {
     WG_ASSERT(block_size > 0);
     *arena = (wg_arena){.heap = heap, .purpose = purpose, .block_size = block_size, .growth = 1};
+}
+
+// Takes back what lies behind the first bytes of a block.
+static void block_cut(struct wg_arena_block *block, size_t used)
+{
+    block->used = used;
+    forbid((uint8_t *)(block + 1) + used, block->size - used);
 }
 
 // The place in a block for size bytes, or NULL if it is full.
@@ -397,7 +459,8 @@ static void *block_take(struct wg_arena_block *block, size_t size, size_t alignm
     uintptr_t free_from = (uintptr_t)bytes + block->used;
     size_t at = block->used + (size_t)(wg_round_up(free_from, alignment) - free_from);
     if (at > block->size || size > block->size - at) return NULL;
-    block->used = at + size;
+    block->used = WG_MIN(at + size + ARENA_GAP, block->size);
+    permit(bytes + at, size);
     return bytes + at;
 }
 
@@ -410,9 +473,21 @@ static struct wg_arena_block *block_add(wg_arena *arena, size_t needed)
     struct wg_arena_block *block = wg_alloc(arena->heap, arena->purpose, total);
     if (block == NULL) return NULL;
     *block = (struct wg_arena_block){.next = arena->blocks, .size = size};
+    block_cut(block, 0);
     arena->blocks = block;
     arena->size += size;
+    arena->peak = WG_MAX(arena->peak, arena->size);
     return block;
+}
+
+// Frees the newest block.
+static void block_drop(wg_arena *arena)
+{
+    struct wg_arena_block *block = arena->blocks;
+    arena->blocks = block->next;
+    arena->size -= block->size;
+    permit(block + 1, block->size);
+    wg_free(block);
 }
 
 void *wg_arena_alloc(wg_arena *arena, size_t size, size_t alignment)
@@ -428,6 +503,13 @@ void *wg_arena_alloc(wg_arena *arena, size_t size, size_t alignment)
     return block == NULL ? NULL : block_take(block, size, alignment);
 }
 
+void *wg_arena_alloc_zeroed(wg_arena *arena, size_t size, size_t alignment)
+{
+    void *memory = wg_arena_alloc(arena, size, alignment);
+    if (memory != NULL) memset(memory, 0, size);
+    return memory;
+}
+
 void *wg_arena_copy(wg_arena *arena, const void *data, size_t size)
 {
     void *copy = wg_arena_alloc(arena, size, 8);
@@ -435,29 +517,35 @@ void *wg_arena_copy(wg_arena *arena, const void *data, size_t size)
     return copy;
 }
 
-static void free_blocks(struct wg_arena_block *block)
-{
-    while (block != NULL) {
-        struct wg_arena_block *next = block->next;
-        wg_free(block);
-        block = next;
-    }
-}
-
+// Without memory for one block there is none: the next use makes its own.
 void wg_arena_reset(wg_arena *arena)
 {
-    if (arena->blocks == NULL) return;
-    free_blocks(arena->blocks->next);
-    arena->blocks->next = NULL;
-    arena->blocks->used = 0;
-    arena->size = arena->blocks->size;
+    size_t peak = arena->peak;
+    if (arena->blocks != NULL && arena->blocks->size == peak) {
+        block_cut(arena->blocks, 0);
+    } else if (peak > 0) {
+        wg_arena_finish(arena);
+        (void)block_add(arena, peak);
+    }
 }
 
 void wg_arena_finish(wg_arena *arena)
 {
-    free_blocks(arena->blocks);
-    arena->blocks = NULL;
-    arena->size = 0;
+    while (arena->blocks != NULL)
+        block_drop(arena);
+    arena->peak = 0;
+}
+
+wg_arena_mark wg_arena_mark_get(const wg_arena *arena)
+{
+    return (wg_arena_mark){arena->blocks, arena->blocks == NULL ? 0 : arena->blocks->used};
+}
+
+void wg_arena_rewind(wg_arena *arena, wg_arena_mark mark)
+{
+    while (arena->blocks != mark.block)
+        block_drop(arena);
+    if (mark.block != NULL) block_cut(mark.block, mark.used);
 }
 
 // ---- Buffers ------------------------------------------------------------------------------------

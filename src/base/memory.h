@@ -29,11 +29,16 @@ typedef struct wg_heap {
     _Atomic size_t used[WG_MEMORY_PURPOSES]; // relaxed: figures, not synchronisation
     size_t limit;                            // 0 = none; checked by wg_heap_admit only
     wg_memory_source source;                 // zero = malloc and free
+    // See wg_heap_relieve; called by any thread. NULL = nothing is held so.
+    void (*relieve)(void *context);
+    void *relieve_context;
 } wg_heap;
 
 void wg_heap_init(wg_heap *heap, size_t limit);
 size_t wg_heap_used(const wg_heap *heap);
-// WAGGLE_BUDGET if size more bytes would pass the limit. Reserves nothing.
+// Frees what is held only to be at hand.
+void wg_heap_relieve(const wg_heap *heap);
+// WAGGLE_BUDGET if size more bytes would pass the limit, even after relieving. Reserves nothing.
 waggle_status wg_heap_admit(const wg_heap *heap, size_t size, waggle_error *error);
 
 // NULL if there is no memory. heap NULL = the process's own, which counts but has no limit.
@@ -58,12 +63,13 @@ void wg_pages_use(wg_heap *heap, wg_purpose purpose, void *memory, size_t size, 
                   size_t used);
 void wg_pages_release(wg_heap *heap, wg_purpose purpose, void *memory, size_t size, size_t used);
 
-// A region of scratch that is freed as a whole. Blocks grow geometrically from block_size.
+// A region of scratch that is freed as a whole. Blocks grow geometrically from block_size. One thread at a time.
 typedef struct wg_arena {
     wg_heap *heap;
     wg_purpose purpose;
     size_t block_size;
     size_t size; // of all blocks
+    size_t peak; // the most that size was since the last reset
     uint32_t
         growth; // a new block has 1/growth of size: 1 = they double; larger = less is left unused
     struct wg_arena_block *blocks; // newest first
@@ -71,10 +77,21 @@ typedef struct wg_arena {
 
 void wg_arena_init(wg_arena *arena, wg_heap *heap, wg_purpose purpose, size_t block_size);
 void *wg_arena_alloc(wg_arena *arena, size_t size,
-                     size_t alignment);                              // not zeroed; NULL = no memory
+                     size_t alignment); // not zeroed; NULL = no memory
+void *wg_arena_alloc_zeroed(wg_arena *arena, size_t size, size_t alignment);
 void *wg_arena_copy(wg_arena *arena, const void *data, size_t size); // aligned to 8
-void wg_arena_reset(wg_arena *arena);                                // keeps the newest block
+// Empties it and keeps the memory: as one block, so that the same use again allocates nothing.
+void wg_arena_reset(wg_arena *arena);
 void wg_arena_finish(wg_arena *arena);
+
+// A moment of an arena. Rewinding frees what was allocated since.
+typedef struct wg_arena_mark {
+    struct wg_arena_block *block;
+    size_t used;
+} wg_arena_mark;
+
+wg_arena_mark wg_arena_mark_get(const wg_arena *arena);
+void wg_arena_rewind(wg_arena *arena, wg_arena_mark mark);
 
 // Appending bytes to a growing block.
 typedef struct wg_buffer {

@@ -258,6 +258,80 @@ WG_TEST(an_arena_aligns_grows_and_keeps_one_block)
     WG_CHECK_U64(wg_heap_used(&failing.heap), 0);
 }
 
+WG_TEST(an_arena_used_the_same_way_again_allocates_nothing)
+{
+    test_heap failing;
+    test_heap_init(&failing);
+    wg_arena arena;
+    wg_arena_init(&arena, &failing.heap, WG_MEMORY_SCRATCH, 256);
+    uint64_t calls = 0;
+    for (int round = 0; round < 6; round++) {
+        if (round == 3) calls = failing.calls;
+        for (size_t size = 1; size < 5000; size += 77)
+            WG_CHECK(wg_arena_alloc(&arena, size, 64) != NULL);
+        wg_arena_mark mark = wg_arena_mark_get(&arena);
+        WG_CHECK(wg_arena_alloc(&arena, 100000, 64) !=
+                 NULL); // the peak, which is gone before the reset
+        wg_arena_rewind(&arena, mark);
+        wg_arena_reset(&arena);
+    }
+    WG_CHECK_U64(failing.calls, calls);
+    WG_CHECK_U64(failing.live, 1);
+    wg_arena_finish(&arena);
+    WG_CHECK_U64(failing.live, 0);
+}
+
+WG_TEST(an_arena_is_rewound_to_a_mark)
+{
+    test_heap failing;
+    test_heap_init(&failing);
+    wg_arena arena;
+    wg_arena_init(&arena, &failing.heap, WG_MEMORY_SCRATCH, 256);
+    wg_arena_mark empty = wg_arena_mark_get(&arena);
+    char *kept = wg_arena_copy(&arena, "kept", 5);
+    wg_arena_mark mark = wg_arena_mark_get(&arena);
+    void *next = wg_arena_alloc(&arena, 16, 8);
+    for (int i = 0; i < 100; i++)
+        WG_CHECK(wg_arena_alloc(&arena, 100, 8) != NULL);
+    wg_arena_rewind(&arena, mark);
+    WG_CHECK_U64(failing.live, 1);
+    WG_CHECK_TEXT(kept, "kept");
+    uint8_t *again = wg_arena_alloc_zeroed(&arena, 16, 8);
+    WG_CHECK(again == next && again[0] == 0 && again[15] == 0);
+    wg_arena_rewind(&arena, empty);
+    WG_CHECK_U64(failing.live, 0);
+    WG_CHECK_U64(arena.size, 0);
+    // The peak is known still; without memory for it there is no block, and no harm.
+    failing.fail_at = failing.calls + 1;
+    wg_arena_reset(&arena);
+    WG_CHECK_U64(failing.failed, 1);
+    WG_CHECK(wg_arena_alloc(&arena, 10, 8) != NULL);
+    wg_arena_finish(&arena);
+    WG_CHECK_U64(wg_heap_used(&failing.heap), 0);
+}
+
+static void free_kept(void *context)
+{
+    void **kept = context;
+    wg_free(*kept);
+    *kept = NULL;
+}
+
+WG_TEST(what_is_only_at_hand_goes_before_the_budget_refuses)
+{
+    waggle_error error = {0};
+    wg_heap heap;
+    wg_heap_init(&heap, 1000);
+    void *kept = wg_alloc(&heap, WG_MEMORY_SCRATCH, 500);
+    heap.relieve = free_kept;
+    heap.relieve_context = &kept;
+    WG_OK(wg_heap_admit(&heap, 400, &error));
+    WG_CHECK(kept != NULL);
+    WG_OK(wg_heap_admit(&heap, 1000, &error));
+    WG_CHECK(kept == NULL);
+    WG_FAILS(WAGGLE_BUDGET, wg_heap_admit(&heap, 1001, &error));
+}
+
 WG_TEST(an_arena_survives_a_refused_block)
 {
     test_heap failing;

@@ -32,6 +32,7 @@ static void check_job(const wg_flat_job *job)
     WG_ASSERT(wg_metric_supports(job->metric, job->type));
     WG_ASSERT(job->dim >= 1);
     WG_ASSERT(job->dim <= WAGGLE_DIM_MAX);
+    WG_ASSERT(job->scratch != NULL);
     WG_ASSERT(job->query_stride == wg_row_stride(job->type, job->dim));
     WG_ASSERT(aligned(job->queries));
     WG_ASSERT((job->query_norms != NULL) == wants_norms || job->query_count == 0);
@@ -56,5 +57,8 @@ waggle_status wg_device_describe(wg_device *device, waggle_device_info *info, wa
 waggle_status wg_device_flat_search(wg_device *device, const wg_flat_job *job, waggle_error *error)
 {
     check_job(job);
-    return device->ops->flat_search(device, job, error);
+    wg_arena_mark before = wg_arena_mark_get(job->scratch);
+    waggle_status status = device->ops->flat_search(device, job, error);
+    wg_arena_rewind(job->scratch, before);
+    return status;
 }

@@ -61,8 +61,8 @@ typedef struct wg_flat_job {
     size_t query_stride;
     const float *query_norms; // cosine over u8 and i8; otherwise NULL
     uint32_t query_count;
-    wg_topk *topks; // query_count, initialised by the caller
-    wg_heap *heap;  // for scratch
+    wg_topk *topks;    // query_count, initialised by the caller
+    wg_arena *scratch; // of the caller's thread; left as it was found
     waggle_scan
         scan; // CERTIFIED, PROBABLE: views that have the codes are scanned by them; else F32
     wg_scan_report *report; // NULL = not wanted

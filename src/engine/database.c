@@ -43,12 +43,24 @@ static waggle_status options_check(const waggle_open_options *options, waggle_er
     return WAGGLE_OK;
 }
 
+// For the heap, before it refuses anything.
+static void idle_free(void *context)
+{
+    waggle_database *database = context;
+    wg_scratch_pool_trim(&database->searches);
+    wg_scratch_pool_trim(&database->results);
+}
+
 static void options_apply(waggle_database *database, const waggle_open_options *options,
                           const wg_internal *internal)
 {
     uint64_t limit = options->memory_limit != 0 ? options->memory_limit : wg_memory_total() / 2;
     uint64_t head = WG_MIN(HEAD_SIZE_DEFAULT, limit / 4);
     wg_heap_init(&database->heap, (size_t)limit);
+    database->heap.relieve = idle_free;
+    database->heap.relieve_context = database;
+    wg_scratch_pool_init(&database->searches, &database->heap);
+    wg_scratch_pool_init(&database->results, &database->heap);
     if (internal->memory != NULL) database->heap.source = *internal->memory;
     database->durability =
         options->durability == WAGGLE_DURABILITY_DEFAULT ? WAGGLE_SYNC : options->durability;
@@ -423,6 +435,8 @@ static void database_destroy(waggle_database *database)
     wg_file_close(database->lock);
     wg_device_close(database->device);
     wg_vfs_memory_destroy(database->vfs_memory);
+    wg_scratch_pool_finish(&database->searches);
+    wg_scratch_pool_finish(&database->results);
     wg_mutex_finish(&database->snapshots);
     wg_mutex_finish(&database->names);
     wg_mutex_finish(&database->care);

@@ -9,7 +9,7 @@
 //   write     of a collection: building its next state
 //   ids       of a collection: id tables and overlays; readers look up, the writer changes
 //   current   of a collection: the pointer to its state; a few instructions
-//   (leaves: files, async, log)
+//   (leaves: files, async, log, scratch)
 // Nobody who holds catalog, write or ids waits for the log, because the thread that drives the log takes them.
 #pragma once
 
@@ -19,6 +19,7 @@
 #include "device/device.h"
 #include "engine/head.h"
 #include "engine/record.h"
+#include "engine/scratch.h"
 #include "engine/sealed.h"
 #include "storage/log.h"
 #include "storage/manifest.h"
@@ -134,6 +135,8 @@ struct waggle_database {
     wg_mutex catalog_lock;
     wg_catalog catalog;
     wg_counters counters;
+    wg_scratch_pool searches;   // what searches need while they run
+    wg_scratch_pool results;    // hits
     _Atomic size_t heads_bytes; // of all collections' heads; relaxed: a figure
     _Atomic bool log_held;      // by a damaged collection: sealing frees none of the log
     // The background thread.

@@ -4,8 +4,9 @@
 #include "engine/options.h"
 #include "index/index.h"
 
+// Lies in its own scratch, with the strings of ids and the payloads.
 struct waggle_hits {
-    wg_arena arena; // ids and payloads
+    wg_scratch *scratch;
     waggle_hit *hits;
     uint32_t *counts;
     uint64_t queries;
@@ -14,6 +15,7 @@ struct waggle_hits {
 };
 
 typedef struct search {
+    wg_scratch *scratch; // holds all that follows
     waggle_collection *collection;
     const waggle_search_options *options;
     const waggle_rows *rows;
@@ -23,7 +25,6 @@ typedef struct search {
     wg_place *bases; // per view: the state's view and the first row
     uint32_t view_count;
     uint8_t *queries;
-    size_t queries_size;
     float *norms;
     wg_index_answer answer;
 } search;
@@ -58,14 +59,14 @@ static waggle_status rows_check(const wg_vector_field *field, const waggle_rows 
 static waggle_status queries_convert(search *s, waggle_error *error)
 {
     const wg_vector_field *field = &s->collection->spec->fields[s->field];
-    wg_heap *heap = &s->collection->database->heap;
+    wg_arena *arena = &s->scratch->arena;
     const waggle_rows *rows = s->rows;
     size_t stride = rows->stride != 0 ? rows->stride : waggle_vector_size(rows->type, rows->dim);
-    s->queries_size = (size_t)WG_MAX(rows->count, 1u) * field->stride;
-    s->queries = wg_pages_alloc(heap, WG_MEMORY_SCRATCH, s->queries_size);
-    if (s->queries == NULL) return wg_fail_memory(error, s->queries_size, "queries");
+    size_t size = (size_t)rows->count * field->stride;
+    s->queries = wg_arena_alloc_zeroed(arena, size, 64); // what pads a row stays zero
+    if (s->queries == NULL) return wg_fail_memory(error, size, "queries");
     bool norms = field->keeps_norm && !field->normalized;
-    if (norms) s->norms = wg_alloc(heap, WG_MEMORY_SCRATCH, (rows->count + 1) * sizeof(float));
+    if (norms) s->norms = wg_arena_alloc(arena, rows->count * sizeof(float), 64);
     if (norms && s->norms == NULL) return wg_fail_memory(error, rows->count * 4, "queries");
     for (uint64_t i = 0; i < rows->count; i++) {
         wg_row_place place = {"query", field->name, i};
@@ -128,10 +129,10 @@ static void view_head(search *s, uint32_t index)
 
 static waggle_status views_make(search *s, waggle_error *error)
 {
-    wg_heap *heap = &s->collection->database->heap;
-    size_t count = views_needed(s->state) + 1u;
-    s->views = wg_alloc(heap, WG_MEMORY_SCRATCH, count * sizeof *s->views);
-    s->bases = wg_alloc(heap, WG_MEMORY_SCRATCH, count * sizeof *s->bases);
+    wg_arena *arena = &s->scratch->arena;
+    size_t count = views_needed(s->state);
+    s->views = wg_arena_alloc(arena, count * sizeof *s->views, 64);
+    s->bases = wg_arena_alloc(arena, count * sizeof *s->bases, 64);
     if (s->views == NULL || s->bases == NULL)
         return wg_fail_memory(error, count * sizeof *s->views, "a search");
     waggle_status status = WAGGLE_OK;
@@ -177,77 +178,87 @@ static waggle_status id_copy(wg_arena *arena, waggle_id *id, waggle_error *error
 }
 
 static waggle_status hit_make(search *s, waggle_hits *hits, const wg_hit *from, waggle_hit *hit,
-                              wg_document_reader *reader, wg_buffer *buffer, waggle_error *error)
+                              waggle_error *error)
 {
+    wg_arena *arena = &hits->scratch->arena;
     wg_place place = place_of(s, from);
     waggle_text payload = {NULL, 0};
     *hit = (waggle_hit){.score = from->score};
     wg_state_id(s->state, place, &hit->id);
-    waggle_status status = id_copy(&hits->arena, &hit->id, error);
+    waggle_status status = id_copy(arena, &hit->id, error);
     if (status != WAGGLE_OK) return status;
     if (!s->options->with_payload)
         return wg_state_version(s->collection, s->state, place, &hit->version, error);
-    status = wg_state_payload(s->collection, s->state, place, reader, buffer, &payload,
-                              &hit->version, error);
+    status = wg_state_payload(s->collection, s->state, place, s->scratch->reader,
+                              &s->scratch->payload, &payload, &hit->version, error);
     if (status != WAGGLE_OK || payload.data == NULL) return status;
-    hit->payload =
-        (waggle_text){wg_arena_copy(&hits->arena, payload.data, payload.size), payload.size};
+    hit->payload = (waggle_text){wg_arena_copy(arena, payload.data, payload.size), payload.size};
     return hit->payload.data == NULL ? wg_fail_memory(error, payload.size, "hits") : WAGGLE_OK;
 }
 
 static waggle_status hits_fill(search *s, waggle_hits *hits, waggle_error *error)
 {
-    wg_heap *heap = &s->collection->database->heap;
-    wg_document_reader *reader = NULL;
-    wg_buffer buffer;
-    wg_buffer_init(&buffer, heap, WG_MEMORY_SCRATCH);
     waggle_status status = WAGGLE_OK;
-    if (s->options->with_payload) {
-        reader = wg_document_reader_create(heap);
-        if (reader == NULL) status = wg_fail_memory(error, 0, "payloads");
-    }
+    if (s->options->with_payload && wg_scratch_reader(s->scratch) == NULL)
+        status = wg_fail_memory(error, 0, "payloads");
     for (uint64_t q = 0; status == WAGGLE_OK && q < hits->queries; q++) {
         hits->counts[q] = s->answer.counts[q];
         for (uint32_t i = 0; status == WAGGLE_OK && i < hits->counts[q]; i++)
             status = hit_make(s, hits, &s->answer.hits[q * hits->k + i],
-                              &hits->hits[q * hits->k + i], reader, &buffer, error);
+                              &hits->hits[q * hits->k + i], error);
     }
-    wg_document_reader_destroy(reader);
-    wg_buffer_finish(&buffer);
     return status;
+}
+
+static waggle_status hits_make(search *s, uint32_t k, wg_scratch *scratch, waggle_hits **hits,
+                               waggle_error *error)
+{
+    wg_arena *arena = &scratch->arena;
+    size_t size = (size_t)s->rows->count * k * sizeof(waggle_hit);
+    waggle_hits *made = wg_arena_alloc_zeroed(arena, sizeof *made, 64);
+    if (made == NULL) return wg_fail_memory(error, sizeof *made, "hits");
+    made->scratch = scratch;
+    made->queries = s->rows->count;
+    made->k = k;
+    made->hits = wg_arena_alloc(arena, size, 64);
+    made->counts = wg_arena_alloc(arena, made->queries * sizeof *made->counts, 64);
+    if (made->hits == NULL || made->counts == NULL) return wg_fail_memory(error, size, "hits");
+    *hits = made;
+    return hits_fill(s, made, error);
 }
 
 static waggle_status hits_create(search *s, uint32_t k, waggle_hits **hits, waggle_error *error)
 {
-    wg_heap *heap = &s->collection->database->heap;
-    size_t count = (size_t)s->rows->count * k;
-    waggle_hits *made = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, sizeof *made);
-    if (made == NULL) return wg_fail_memory(error, sizeof *made, "hits");
-    wg_arena_init(&made->arena, heap, WG_MEMORY_SCRATCH, 4096);
-    made->queries = s->rows->count;
-    made->k = k;
-    made->hits = wg_alloc(heap, WG_MEMORY_SCRATCH, (count + 1) * sizeof *made->hits);
-    made->counts =
-        wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, (made->queries + 1) * sizeof *made->counts);
-    waggle_status status = WAGGLE_OK;
-    if (made->hits == NULL || made->counts == NULL)
-        status = wg_fail_memory(error, count * sizeof *made->hits, "hits");
-    if (status == WAGGLE_OK) status = hits_fill(s, made, error);
+    waggle_hits *made = NULL;
+    wg_scratch *scratch = wg_scratch_take(&s->collection->database->results);
+    if (scratch == NULL) return wg_fail_memory(error, sizeof *scratch, "hits");
+    waggle_status status = hits_make(s, k, scratch, &made, error);
     if (status == WAGGLE_OK)
         *hits = made;
     else
-        waggle_hits_destroy(made);
+        wg_scratch_put(scratch);
     return status;
 }
 
 // ---- Front ---------------------------------------------------------------------------------------
+
+// Where the answer would pass the memory budget, what is kept for later searches goes first. Whether that was enough is
+// for the index to say.
+static wg_scratch *scratch_take(waggle_database *database, size_t answer_size)
+{
+    (void)wg_heap_admit(&database->heap, answer_size, NULL);
+    return wg_scratch_take(&database->searches);
+}
 
 static waggle_status search_run(search *s, uint32_t k, waggle_error *error)
 {
     waggle_database *database = s->collection->database;
     const wg_vector_field *field = &s->collection->spec->fields[s->field];
     waggle_status status = rows_check(field, s->rows, error);
-    if (status == WAGGLE_OK) status = queries_convert(s, error);
+    if (status != WAGGLE_OK) return status;
+    s->scratch = scratch_take(database, s->rows->count * k * sizeof(wg_hit));
+    if (s->scratch == NULL) return wg_fail_memory(error, sizeof *s->scratch, "a search");
+    status = queries_convert(s, error);
     if (status != WAGGLE_OK) return status;
     status = views_make(s, error);
     if (status != WAGGLE_OK) return status;
@@ -263,18 +274,13 @@ static waggle_status search_run(search *s, uint32_t k, waggle_error *error)
                             .query_count = (uint32_t)s->rows->count,
                             .tie = tie,
                             .tie_context = s,
-                            .heap = &database->heap};
+                            .scratch = &s->scratch->arena};
     return wg_index_flat_search(database->device, &query, &s->answer, error);
 }
 
 static void search_finish(search *s)
 {
-    wg_heap *heap = &s->collection->database->heap;
-    wg_index_answer_finish(&s->answer);
-    wg_free(s->views);
-    wg_free(s->bases);
-    wg_free(s->norms);
-    if (s->queries != NULL) wg_pages_free(heap, WG_MEMORY_SCRATCH, s->queries, s->queries_size);
+    wg_scratch_put(s->scratch);
     wg_state_release(s->state);
 }
 
@@ -319,6 +325,7 @@ waggle_status waggle_search(waggle_collection *collection, const waggle_rows *qu
                                              .seconds = (double)(wg_now_ns() - start) * 1e-9};
     }
     search_finish(&s);
+    if (status == WAGGLE_OUT_OF_MEMORY) wg_heap_relieve(&database->heap);
     return status;
 }
 
@@ -341,9 +348,5 @@ const waggle_search_info *waggle_hits_info(const waggle_hits *hits)
 
 void waggle_hits_destroy(waggle_hits *hits)
 {
-    if (hits == NULL) return;
-    wg_arena_finish(&hits->arena);
-    wg_free(hits->hits);
-    wg_free(hits->counts);
-    wg_free(hits);
+    if (hits != NULL) wg_scratch_put(hits->scratch);
 }

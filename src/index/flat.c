@@ -4,6 +4,7 @@
 static waggle_status create_answer(const wg_index_query *query, wg_index_answer *answer,
                                    waggle_error *error)
 {
+    wg_arena *scratch = query->scratch;
     size_t count = 0, size = 0;
 
     if (!wg_size_mul(query->query_count, query->k, &count) ||
@@ -11,13 +12,13 @@ static waggle_status create_answer(const wg_index_query *query, wg_index_answer 
         return wg_fail_memory(error, SIZE_MAX, "the hits of a search");
     }
     waggle_status status =
-        query->heap == NULL ? WAGGLE_OK : wg_heap_admit(query->heap, size, error);
+        scratch->heap == NULL ? WAGGLE_OK : wg_heap_admit(scratch->heap, size, error);
     if (status != WAGGLE_OK) return status;
-    answer->hits = wg_alloc(query->heap, WG_MEMORY_SCRATCH, size);
+    answer->hits = wg_arena_alloc(scratch, size, 64);
     if (answer->hits == NULL) return wg_fail_memory(error, size, "the hits of a search");
 
     size = query->query_count * sizeof(uint32_t);
-    answer->counts = wg_alloc_zeroed(query->heap, WG_MEMORY_SCRATCH, size);
+    answer->counts = wg_arena_alloc_zeroed(scratch, size, 64);
     if (answer->counts == NULL) return wg_fail_memory(error, size, "the hits of a search");
     answer->exact = true;
     return WAGGLE_OK;
@@ -43,7 +44,7 @@ static waggle_status search_group(wg_device *device, const wg_index_query *query
         .query_norms = query->query_norms == NULL ? NULL : query->query_norms + first,
         .query_count = count,
         .topks = topks,
-        .heap = query->heap,
+        .scratch = query->scratch,
     };
     waggle_status status = wg_device_flat_search(device, &job, error);
     if (status != WAGGLE_OK) return status;
@@ -62,7 +63,7 @@ static waggle_status search_groups(wg_device *device, const wg_index_query *quer
     size_t size = group * sizeof(wg_topk);
     waggle_status status = WAGGLE_OK;
 
-    wg_topk *topks = wg_alloc(query->heap, WG_MEMORY_SCRATCH, size);
+    wg_topk *topks = wg_arena_alloc(query->scratch, size, 64);
     if (topks == NULL) return wg_fail_memory(error, size, "the lists of a search");
     for (uint32_t first = 0; first < query->query_count; first += group) {
         uint32_t count = WG_MIN(group, query->query_count - first);
@@ -71,7 +72,6 @@ static waggle_status search_groups(wg_device *device, const wg_index_query *quer
         answer->rows_scanned += rows;
         answer->bytes_scanned += rows * query->query_stride;
     }
-    wg_free(topks);
     return status;
 }
 
@@ -84,18 +84,15 @@ waggle_status wg_index_flat_search(wg_device *device, const wg_index_query *quer
     for (uint32_t i = 0; i < query->view_count; i++) {
         rows += query->views[i].count;
     }
+    wg_arena_mark before = wg_arena_mark_get(query->scratch);
     *answer = (wg_index_answer){0};
     waggle_status status = create_answer(query, answer, error);
     if (status == WAGGLE_OK && rows > 0 && query->query_count > 0) {
         status = search_groups(device, query, rows, answer, error);
     }
-    if (status != WAGGLE_OK) wg_index_answer_finish(answer);
+    if (status != WAGGLE_OK) {
+        wg_arena_rewind(query->scratch, before);
+        *answer = (wg_index_answer){0};
+    }
     return status;
-}
-
-void wg_index_answer_finish(wg_index_answer *answer)
-{
-    wg_free(answer->hits);
-    wg_free(answer->counts);
-    *answer = (wg_index_answer){0};
 }

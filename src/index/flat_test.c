@@ -10,10 +10,19 @@ typedef struct line {
     _Alignas(64) float rows[3000][16];
     _Alignas(64) float queries[600][16];
     wg_rows_view view;
+    wg_arena scratch;
     wg_index_query query;
 } line;
 
 static line the_line;
+
+static void scratch_init(line *l, wg_heap *heap)
+{
+    wg_arena_init(&l->scratch, heap, WG_MEMORY_SCRATCH, 64);
+    l->scratch.growth =
+        UINT32_MAX; // blocks are as small as can be, so that many allocations can fail
+    l->query.scratch = &l->scratch;
+}
 
 static wg_device *device_of(uint32_t threads)
 {
@@ -27,6 +36,7 @@ static line *line_of(uint32_t rows, uint32_t queries, uint32_t k)
 {
     line *l = &the_line;
 
+    wg_arena_finish(&l->scratch);
     memset(l, 0, sizeof(*l));
     for (uint32_t i = 0; i < rows; i++) {
         l->rows[i][0] = (float)i;
@@ -46,6 +56,7 @@ static line *line_of(uint32_t rows, uint32_t queries, uint32_t k)
         .query_stride = 64,
         .query_count = queries,
     };
+    scratch_init(l, NULL);
     return l;
 }
 
@@ -64,8 +75,6 @@ WG_TEST(neighbors_come_best_first)
         WG_CHECK(hits[0].slot == q && hits[1].slot == q + 1 && hits[2].slot == q - 1);
         WG_CHECK(hits[0].score == 0.0625f);
     }
-    wg_index_answer_finish(&answer);
-    WG_CHECK(answer.hits == NULL && answer.counts == NULL);
 }
 
 WG_TEST(k_may_be_larger_than_there_are_rows)
@@ -77,7 +86,6 @@ WG_TEST(k_may_be_larger_than_there_are_rows)
     WG_CHECK_U64(answer.counts[0], 5);
     WG_CHECK_U64(answer.counts[1], 5);
     WG_CHECK_U64(answer.hits[1000 + 4].slot, 4);
-    wg_index_answer_finish(&answer);
 }
 
 WG_TEST(nothing_to_search_gives_empty_lists)
@@ -87,15 +95,12 @@ WG_TEST(nothing_to_search_gives_empty_lists)
 
     WG_OK(wg_index_flat_search(device_of(2), &l->query, &answer, &error));
     WG_CHECK_U64(answer.counts[0] + answer.counts[1] + answer.counts[2], 0);
-    wg_index_answer_finish(&answer);
     l->query.view_count = 0;
     l->query.views = NULL;
     WG_OK(wg_index_flat_search(device_of(2), &l->query, &answer, &error));
     WG_CHECK_U64(answer.counts[2], 0);
-    wg_index_answer_finish(&answer);
     l->query.query_count = 0;
     WG_OK(wg_index_flat_search(device_of(2), &l->query, &answer, &error));
-    wg_index_answer_finish(&answer);
 }
 
 WG_TEST(rows_that_are_all_masked_are_no_candidates)
@@ -111,7 +116,6 @@ WG_TEST(rows_that_are_all_masked_are_no_candidates)
     WG_OK(wg_index_flat_search(device_of(1), &l->query, &answer, &error));
     WG_CHECK_U64(answer.counts[0], 1);
     WG_CHECK_U64(answer.hits[0].slot, 70);
-    wg_index_answer_finish(&answer);
 }
 
 // More hits than one group may hold: the answer is that of single queries.
@@ -135,9 +139,7 @@ WG_TEST(many_queries_go_in_groups)
         WG_OK(wg_index_flat_search(device_of(1), &l->query, &single, &error));
         WG_CHECK_U64(answer.counts[q], K);
         WG_CHECK(memcmp(answer.hits + q * (size_t)K, single.hits, K * sizeof(wg_hit)) == 0);
-        wg_index_answer_finish(&single);
     }
-    wg_index_answer_finish(&answer);
 }
 
 // The norms of queries go with their group.
@@ -172,7 +174,6 @@ WG_TEST(groups_have_their_own_norms)
     for (size_t i = 0; i < QUERIES * (size_t)K; i++) {
         WG_CHECK(answer.hits[i].score == 1.0f); // all point the same way
     }
-    wg_index_answer_finish(&answer);
 }
 
 static int higher_slot_first(const void *context, const wg_hit *a, const wg_hit *b)
@@ -193,7 +194,6 @@ WG_TEST(equal_scores_are_ordered_by_the_tie)
     for (uint32_t i = 0; i < 10; i++) {
         WG_CHECK_U64(answer.hits[i].slot, 499 - i);
     }
-    wg_index_answer_finish(&answer);
 }
 
 // ---- Running out of memory ---------------------------------------------------------------------
@@ -209,11 +209,11 @@ WG_TEST(every_allocation_that_fails_is_an_error_and_leaks_nothing)
         wg_index_answer answer;
         test_heap_init(&memory);
         memory.fail_at = ++fail_at;
-        l->query.heap = &memory.heap;
+        scratch_init(l, &memory.heap);
         waggle_status status = wg_index_flat_search(device_of(3), &l->query, &answer, &error);
         if (status == WAGGLE_OK) {
             WG_CHECK_U64(memory.failed, 0);
-            wg_index_answer_finish(&answer);
+            wg_arena_finish(&l->scratch);
             WG_CHECK_U64(memory.live, 0);
             break;
         }
@@ -234,7 +234,7 @@ WG_TEST(an_answer_beyond_the_budget_is_refused)
     wg_heap heap;
 
     wg_heap_init(&heap, 1 << 20);
-    l->query.heap = &heap;
+    scratch_init(l, &heap);
     WG_FAILS(WAGGLE_BUDGET, wg_index_flat_search(device_of(1), &l->query, &answer, &error));
     WG_CHECK(answer.hits == NULL);
     WG_CHECK_U64(wg_heap_used(&heap), 0);

@@ -17,12 +17,12 @@ typedef struct wg_index_query {
     uint32_t query_count;
     wg_tie_fn tie; // order of ids
     const void *tie_context;
-    wg_heap *heap;
+    wg_arena *scratch; // holds the answer, and what is needed meanwhile
 } wg_index_query;
 
 typedef struct wg_index_answer {
-    wg_hit *hits;     // query_count lists, best first, query->k apart; wg_free
-    uint32_t *counts; // query_count; wg_free
+    wg_hit *hits;     // query_count lists, best first, query->k apart; of the query's scratch
+    uint32_t *counts; // query_count
     bool exact;
     uint64_t rows_scanned; // rows read from memory: once per group of queries, masked rows included
     uint64_t bytes_scanned;
@@ -34,7 +34,6 @@ typedef struct wg_index_answer {
 // Exact: every candidate is scored on the device, once. Queries go in groups, so that scratch is bounded
 // by WG_INDEX_HITS_MAX hits per thread (or k, if that is more) however many queries there are. The answer
 // itself has query_count * k hits, so callers lower k to the number of points. On failure the answer is
-// empty and nothing is held.
+// empty and the scratch as it was.
 waggle_status wg_index_flat_search(wg_device *device, const wg_index_query *query,
                                    wg_index_answer *answer, waggle_error *error);
-void wg_index_answer_finish(wg_index_answer *answer);

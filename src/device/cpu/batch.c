@@ -52,14 +52,19 @@ struct wg_batch {
     double tiny;       // what a sum may have lost, and a square
 };
 
+// Whether panels pay for a group of queries.
+typedef struct group_counts {
+    uint32_t tried;  // pairs; older ones count less
+    uint32_t kept;   // those not left out
+    uint32_t direct; // blocks that were scored in tiles since panels did not pay
+} group_counts;
+
 struct wg_batch_scratch {
-    float *floors;   // by query: follow the k-th scores
-    float *slopes;   // by query
-    float *terms;    // by row of the block
-    uint8_t *rows;   // the block, widened or shifted; NULL for f32
-    uint64_t *tried; // by group: pairs since it was last decided, and those not left out
-    uint64_t *kept;
-    uint32_t *direct; // by group: blocks that were scored in tiles since then
+    float *floors; // by query: follow the k-th scores
+    float *slopes; // by query
+    float *terms;  // by row of the block
+    uint8_t *rows; // the block, widened or shifted; NULL for f32
+    group_counts *groups;
 };
 
 static uint32_t group_count(const wg_batch *batch)
@@ -129,7 +134,7 @@ static waggle_status pack(const wg_batch *batch, waggle_error *error)
 {
     const wg_flat_job *job = batch->job;
     size_t size = job->dim * sizeof(float);
-    float *components = wg_alloc(job->heap, WG_MEMORY_SCRATCH, size);
+    float *components = wg_arena_alloc(job->scratch, size, 64);
     if (components == NULL) return wg_fail_memory(error, size, "a batch");
     for (uint32_t q = 0; q < job->query_count; q++) {
         if (batch->bytes)
@@ -137,7 +142,6 @@ static waggle_status pack(const wg_batch *batch, waggle_error *error)
         else
             pack_floats(batch, q, components);
     }
-    wg_free(components);
     return WAGGLE_OK;
 }
 
@@ -171,8 +175,8 @@ static batch_kind kind_of(const wg_flat_job *job)
 waggle_status wg_batch_create(const wg_kernels *kernels, const wg_flat_job *job,
                               uint32_t block_rows, wg_batch **batch, waggle_error *error)
 {
-    wg_heap *heap = job->heap;
-    wg_batch *made = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, sizeof *made);
+    wg_arena *scratch = job->scratch;
+    wg_batch *made = wg_arena_alloc_zeroed(scratch, sizeof *made, 64);
     if (made == NULL) return wg_fail_memory(error, sizeof *made, "a batch");
     made->job = job;
     made->kernels = kernels;
@@ -182,30 +186,16 @@ waggle_status wg_batch_create(const wg_kernels *kernels, const wg_flat_job *job,
     made->padded = (uint32_t)wg_round_up(job->query_count, 16);
     made->lane_size = made->bytes ? (size_t)wg_round_up(job->dim, 4) : job->dim * sizeof(float);
     size_t size = made->padded * made->lane_size;
-    made->panel = wg_pages_alloc(heap, WG_MEMORY_SCRATCH, size);
-    made->starts = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, made->padded * sizeof(int32_t));
-    made->squares = wg_alloc(heap, WG_MEMORY_SCRATCH, made->padded * sizeof(double));
-    waggle_status status = WAGGLE_OK;
+    made->panel = wg_arena_alloc_zeroed(scratch, size, 64);
+    made->starts = wg_arena_alloc_zeroed(scratch, made->padded * sizeof(int32_t), 64);
+    made->squares = wg_arena_alloc(scratch, made->padded * sizeof(double), 64);
     if (made->panel == NULL || made->starts == NULL || made->squares == NULL)
-        status = wg_fail_memory(error, size, "the queries of a batch");
-    if (status == WAGGLE_OK) status = pack(made, error);
-    if (status != WAGGLE_OK) {
-        wg_batch_destroy(made);
-        return status;
-    }
+        return wg_fail_memory(error, size, "the queries of a batch");
+    waggle_status status = pack(made, error);
+    if (status != WAGGLE_OK) return status;
     bounds_prepare(made);
     *batch = made;
     return WAGGLE_OK;
-}
-
-void wg_batch_destroy(wg_batch *batch)
-{
-    if (batch == NULL) return;
-    wg_pages_free(batch->job->heap, WG_MEMORY_SCRATCH, batch->panel,
-                  batch->padded * batch->lane_size);
-    wg_free(batch->starts);
-    wg_free(batch->squares);
-    wg_free(batch);
 }
 
 // ---- Limits ------------------------------------------------------------------------------------
@@ -255,42 +245,23 @@ static size_t row_size(const wg_batch *batch)
 
 wg_batch_scratch *wg_batch_scratch_create(const wg_batch *batch)
 {
-    wg_heap *heap = batch->job->heap;
-    wg_batch_scratch *made = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, sizeof *made);
+    wg_arena *scratch = batch->job->scratch;
+    wg_batch_scratch *made = wg_arena_alloc_zeroed(scratch, sizeof *made, 64);
     if (made == NULL) return NULL;
     size_t lanes = batch->padded * sizeof(float);
-    size_t groups = group_count(batch) * sizeof(uint64_t);
+    size_t groups = group_count(batch) * sizeof(group_counts);
     bool copies = batch->job->type != WAGGLE_F32;
-    made->floors = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, lanes);
-    made->slopes = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, lanes);
-    made->terms = wg_alloc(heap, WG_MEMORY_SCRATCH, batch->block_rows * sizeof(float));
-    made->tried = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, groups);
-    made->kept = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, groups);
-    made->direct = wg_alloc_zeroed(heap, WG_MEMORY_SCRATCH, groups);
-    if (copies) made->rows = wg_alloc(heap, WG_MEMORY_SCRATCH, batch->block_rows * row_size(batch));
+    made->floors = wg_arena_alloc_zeroed(scratch, lanes, 64);
+    made->slopes = wg_arena_alloc_zeroed(scratch, lanes, 64);
+    made->terms = wg_arena_alloc(scratch, batch->block_rows * sizeof(float), 64);
+    made->groups = wg_arena_alloc_zeroed(scratch, groups, 64);
+    if (copies) made->rows = wg_arena_alloc(scratch, batch->block_rows * row_size(batch), 64);
     bool ok = made->floors != NULL && made->slopes != NULL && made->terms != NULL &&
-              made->tried != NULL && made->kept != NULL && made->direct != NULL &&
-              (!copies || made->rows != NULL);
-    if (!ok) {
-        wg_batch_scratch_destroy(made);
-        return NULL;
-    }
+              made->groups != NULL && (!copies || made->rows != NULL);
+    if (!ok) return NULL;
     for (uint32_t q = 0; q < batch->job->query_count; q++)
         made->floors[q] = -INFINITY;
     return made;
-}
-
-void wg_batch_scratch_destroy(wg_batch_scratch *scratch)
-{
-    if (scratch == NULL) return;
-    wg_free(scratch->floors);
-    wg_free(scratch->slopes);
-    wg_free(scratch->terms);
-    wg_free(scratch->rows);
-    wg_free(scratch->tried);
-    wg_free(scratch->kept);
-    wg_free(scratch->direct);
-    wg_free(scratch);
 }
 
 // ---- Pairs -------------------------------------------------------------------------------------
@@ -334,17 +305,18 @@ static void group_tile(const wg_batch *batch, wg_batch_scratch *scratch, const p
     wg_panel_fn panel = batch->kernels->panel[batch->bytes ? batch->job->type : WAGGLE_F32];
     panel(p->rows + (row - p->begin) * p->stride, p->stride, count, panel_of(batch, group),
           width_of(batch, group), batch->job->dim, &limits, masks);
-    if (scratch->tried[group] >= 4 * DIRECT_PAIRS) { // older pairs count less
-        scratch->tried[group] /= 2;
-        scratch->kept[group] /= 2;
+    group_counts *counts = &scratch->groups[group];
+    if (counts->tried >= 4 * DIRECT_PAIRS) {
+        counts->tried /= 2;
+        counts->kept /= 2;
     }
-    scratch->tried[group] += count * queries;
+    counts->tried += count * queries;
     for (uint32_t bits = candidates; bits != 0; bits &= bits - 1) {
         uint32_t r = (uint32_t)__builtin_ctz(bits);
         for (uint64_t left = masks[r] & ((UINT64_C(1) << queries) - 1); left != 0;
              left &= left - 1) {
             uint32_t query = first + (uint32_t)__builtin_ctzll(left);
-            scratch->kept[group]++;
+            counts->kept++;
             pair_score(batch, scratch, p, row + r, query, &topks[query]);
         }
     }
@@ -386,14 +358,11 @@ static void rows_prepare(const wg_batch *batch, wg_batch_scratch *scratch, panel
 }
 
 // Data may be such that the bound leaves out little: rows far from the origin and close to each other. Then panels are in vain.
-static bool is_direct(wg_batch_scratch *scratch, uint32_t group)
+static bool is_direct(group_counts *counts)
 {
-    if (scratch->tried[group] < DIRECT_PAIRS ||
-        scratch->kept[group] <= scratch->tried[group] / DIRECT_SHARE) {
-        return false;
-    }
-    if (scratch->direct[group]++ < RETRY_BLOCKS) return true;
-    scratch->tried[group] = scratch->kept[group] = scratch->direct[group] = 0;
+    if (counts->tried < DIRECT_PAIRS || counts->kept <= counts->tried / DIRECT_SHARE) return false;
+    if (counts->direct++ < RETRY_BLOCKS) return true;
+    *counts = (group_counts){0};
     return false;
 }
 
@@ -405,7 +374,7 @@ void wg_batch_block(const wg_batch *batch, wg_batch_scratch *scratch, uint32_t v
     uint32_t width = batch->kernels->panel_queries;
     bool prepared = false;
     for (uint32_t group = 0; group < group_count(batch); group++) {
-        if (is_direct(scratch, group)) {
+        if (is_direct(&scratch->groups[group])) {
             uint32_t first = group * width;
             uint32_t count = WG_MIN(width, batch->job->query_count - first);
             wg_scan_tiles(batch->kernels, batch->job, view, begin, end, first, count, topks);

@@ -10,12 +10,10 @@ typedef struct wg_batch_scratch wg_batch_scratch; // of one thread
 
 // Whether this job gains by it.
 bool wg_batch_suits(const wg_kernels *kernels, const wg_flat_job *job);
-// Lays the queries out. Read-only afterwards. block_rows: the most of one call of wg_batch_block.
+// Lays the queries out, in the job's scratch. Read-only afterwards. block_rows: the most of one call of wg_batch_block.
 waggle_status wg_batch_create(const wg_kernels *kernels, const wg_flat_job *job,
                               uint32_t block_rows, wg_batch **batch, waggle_error *error);
-void wg_batch_destroy(wg_batch *batch);
-wg_batch_scratch *wg_batch_scratch_create(const wg_batch *batch); // NULL = no memory
-void wg_batch_scratch_destroy(wg_batch_scratch *scratch);
+wg_batch_scratch *wg_batch_scratch_create(const wg_batch *batch); // also there; NULL = no memory
 // Searches rows [begin, end) of a view, begin a multiple of WG_TILE_ROWS, for all queries into the thread's lists.
 // Meanwhile it fetches rows that the thread takes next, from `ahead` on (NULL = none).
 void wg_batch_block(const wg_batch *batch, wg_batch_scratch *scratch, uint32_t view, uint64_t begin,

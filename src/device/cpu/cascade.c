@@ -177,9 +177,9 @@ static waggle_status plans_create(wg_cascade *cascade, waggle_error *error)
 {
     const wg_flat_job *job = cascade->job;
     size_t size = job->view_count * sizeof(view_plan);
-    cascade->plans = wg_alloc_zeroed(job->heap, WG_MEMORY_SCRATCH, size);
-    cascade->frames = wg_alloc(job->heap, WG_MEMORY_SCRATCH,
-                               job->view_count * STAGES_MAX * sizeof *cascade->frames);
+    cascade->plans = wg_arena_alloc_zeroed(job->scratch, size, 64);
+    cascade->frames =
+        wg_arena_alloc(job->scratch, job->view_count * STAGES_MAX * sizeof *cascade->frames, 64);
     if (cascade->plans == NULL || cascade->frames == NULL)
         return wg_fail_memory(error, size, "a scan of codes");
     for (uint32_t v = 0; v < job->view_count; v++) {
@@ -198,26 +198,25 @@ static waggle_status queries_create(wg_cascade *cascade, waggle_error *error)
     size_t count = (size_t)cascade->frame_count * job->query_count;
     size_t lanes = (size_t)cascade->frame_count * cascade->padded;
     size_t planes_size = count * wg_code_query_stride(job->dim);
-    cascade->queries = wg_alloc(job->heap, WG_MEMORY_SCRATCH, count * sizeof(wg_code_query));
-    cascade->planes = wg_pages_alloc(job->heap, WG_MEMORY_SCRATCH, planes_size);
+    cascade->queries = wg_arena_alloc(job->scratch, count * sizeof(wg_code_query), 64);
+    cascade->planes = wg_arena_alloc(job->scratch, planes_size, 64);
     bool ok = cascade->queries != NULL && cascade->planes != NULL;
     if (ok && cascade->panels) {
-        cascade->panel = wg_pages_alloc(job->heap, WG_MEMORY_SCRATCH, lanes * cascade->lane_size);
-        cascade->starts = wg_alloc_zeroed(job->heap, WG_MEMORY_SCRATCH, lanes * sizeof(int32_t));
+        cascade->panel = wg_arena_alloc_zeroed(job->scratch, lanes * cascade->lane_size, 64);
+        cascade->starts = wg_arena_alloc_zeroed(job->scratch, lanes * sizeof(int32_t), 64);
         ok = cascade->panel != NULL && cascade->starts != NULL;
     }
-    float *scratch = wg_alloc(job->heap, WG_MEMORY_SCRATCH, 2 * job->dim * sizeof(float));
+    float *scratch = wg_arena_alloc(job->scratch, 2 * job->dim * sizeof(float), 64);
     for (uint32_t q = 0; ok && scratch != NULL && q < job->query_count; q++)
         query_prepare(cascade, q, scratch, scratch + job->dim);
     ok = ok && scratch != NULL;
-    wg_free(scratch);
     return ok ? WAGGLE_OK : wg_fail_memory(error, planes_size, "the queries of a scan of codes");
 }
 
 waggle_status wg_cascade_create(const wg_kernels *kernels, const wg_flat_job *job,
                                 wg_cascade **cascade, waggle_error *error)
 {
-    wg_cascade *made = wg_alloc_zeroed(job->heap, WG_MEMORY_SCRATCH, sizeof *made);
+    wg_cascade *made = wg_arena_alloc_zeroed(job->scratch, sizeof *made, 64);
     if (made == NULL) return wg_fail_memory(error, sizeof *made, "a scan of codes");
     made->job = job;
     made->kernels = kernels;
@@ -227,27 +226,8 @@ waggle_status wg_cascade_create(const wg_kernels *kernels, const wg_flat_job *jo
     made->lane_size = (size_t)wg_round_up(job->dim, 4);
     waggle_status status = plans_create(made, error);
     if (status == WAGGLE_OK) status = queries_create(made, error);
-    if (status == WAGGLE_OK)
-        *cascade = made;
-    else
-        wg_cascade_destroy(made);
+    if (status == WAGGLE_OK) *cascade = made;
     return status;
-}
-
-void wg_cascade_destroy(wg_cascade *cascade)
-{
-    if (cascade == NULL) return;
-    const wg_flat_job *job = cascade->job;
-    size_t lanes = (size_t)cascade->frame_count * cascade->padded;
-    size_t count = (size_t)cascade->frame_count * job->query_count;
-    wg_pages_free(job->heap, WG_MEMORY_SCRATCH, cascade->planes,
-                  count * wg_code_query_stride(job->dim));
-    wg_pages_free(job->heap, WG_MEMORY_SCRATCH, cascade->panel, lanes * cascade->lane_size);
-    wg_free(cascade->starts);
-    wg_free(cascade->queries);
-    wg_free((void *)cascade->frames);
-    wg_free(cascade->plans);
-    wg_free(cascade);
 }
 
 size_t wg_cascade_row_size(const wg_cascade *cascade, uint32_t view)
@@ -261,26 +241,13 @@ size_t wg_cascade_row_size(const wg_cascade *cascade, uint32_t view)
 wg_cascade_scratch *wg_cascade_scratch_create(const wg_cascade *cascade)
 {
     const wg_flat_job *job = cascade->job;
-    wg_cascade_scratch *made = wg_alloc_zeroed(job->heap, WG_MEMORY_SCRATCH, sizeof *made);
+    wg_cascade_scratch *made = wg_arena_alloc_zeroed(job->scratch, sizeof *made, 64);
     if (made == NULL) return NULL;
     made->view = UINT32_MAX;
-    made->states =
-        wg_alloc_zeroed(job->heap, WG_MEMORY_SCRATCH, job->query_count * sizeof(query_state));
+    made->states = wg_arena_alloc_zeroed(job->scratch, job->query_count * sizeof(query_state), 64);
     size_t limits_size = 4 * (size_t)cascade->padded * sizeof(float);
-    if (cascade->panels) made->limits = wg_alloc_zeroed(job->heap, WG_MEMORY_SCRATCH, limits_size);
-    if (made->states == NULL || (cascade->panels && made->limits == NULL)) {
-        wg_cascade_scratch_destroy(made);
-        return NULL;
-    }
-    return made;
-}
-
-void wg_cascade_scratch_destroy(wg_cascade_scratch *scratch)
-{
-    if (scratch == NULL) return;
-    wg_free(scratch->states);
-    wg_free(scratch->limits);
-    wg_free(scratch);
+    if (cascade->panels) made->limits = wg_arena_alloc_zeroed(job->scratch, limits_size, 64);
+    return made->states == NULL || (cascade->panels && made->limits == NULL) ? NULL : made;
 }
 
 static void stage_report(wg_scan_stage *target, const wg_scan_stage *source)

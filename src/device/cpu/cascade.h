@@ -14,14 +14,13 @@ typedef struct wg_cascade_scratch wg_cascade_scratch; // of one thread
 
 // Whether the job asks for codes and a view has them.
 bool wg_cascade_suits(const wg_kernels *kernels, const wg_flat_job *job);
-// Quantizes the queries in the frame of every view. Read-only afterwards.
+// Quantizes the queries in the frame of every view, into the job's scratch. Read-only afterwards.
 waggle_status wg_cascade_create(const wg_kernels *kernels, const wg_flat_job *job,
                                 wg_cascade **cascade, waggle_error *error);
-void wg_cascade_destroy(wg_cascade *cascade);
 // Bytes that the first stage reads of a row; 0 = the view is scanned as it is.
 size_t wg_cascade_row_size(const wg_cascade *cascade, uint32_t view);
-wg_cascade_scratch *wg_cascade_scratch_create(const wg_cascade *cascade); // NULL = no memory
-void wg_cascade_scratch_destroy(wg_cascade_scratch *scratch);
+wg_cascade_scratch *
+wg_cascade_scratch_create(const wg_cascade *cascade); // also there; NULL = no memory
 // Searches rows [begin, end) of a view that has codes, begin a multiple of WG_CODES_ROWS, for all queries into the
 // thread's lists.
 void wg_cascade_block(const wg_cascade *cascade, wg_cascade_scratch *scratch, uint32_t view,

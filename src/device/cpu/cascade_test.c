@@ -153,11 +153,20 @@ static wg_pool *pool_of(uint32_t threads)
     return pools[threads];
 }
 
+static wg_arena *scratch(void)
+{
+    static wg_arena arena;
+    if (arena.purpose != WG_MEMORY_SCRATCH) wg_arena_init(&arena, NULL, WG_MEMORY_SCRATCH, 4096);
+    wg_arena_reset(&arena);
+    return &arena;
+}
+
 static void search(world *w, const wg_kernels *kernels, uint32_t threads, uint32_t k,
                    waggle_scan scan, uint32_t set, wg_scan_report *report)
 {
     wg_flat_job job = w->job;
     job.views = w->views;
+    job.scratch = scratch();
     job.scan = scan;
     job.report = report;
     job.topks = topks[set];
@@ -324,13 +333,17 @@ WG_TEST(a_scan_without_memory_fails_and_holds_nothing)
     const wg_kernels *kernels = wg_kernels_get(wg_simd_best(), NULL);
     world w;
     world_make(&w, WAGGLE_L2, WAGGLE_F32, 64, 300, 20, DATA_NORMAL, 1);
-    w.job.heap = &heap.heap;
     for (uint32_t v = 0; v < VIEWS; v += 2)
         w.views[v].codes = w.codes[v].columns;
     bool done = false;
     for (uint64_t n = 1; !done; n++) {
         wg_flat_job job = w.job;
+        wg_arena arena;
+        wg_arena_init(&arena, &heap.heap, WG_MEMORY_SCRATCH, 64);
+        arena.growth =
+            UINT32_MAX; // blocks are as small as can be, so that many allocations can fail
         job.views = w.views;
+        job.scratch = &arena;
         job.scan = WAGGLE_SCAN_CERTIFIED;
         job.topks = topks[0];
         for (uint32_t q = 0; q < job.query_count; q++)
@@ -340,6 +353,7 @@ WG_TEST(a_scan_without_memory_fails_and_holds_nothing)
         waggle_status status = wg_cpu_scan(pool_of(2), kernels, &job, &error);
         done = status == WAGGLE_OK;
         if (!done) WG_CHECK_U64(status, WAGGLE_OUT_OF_MEMORY);
+        wg_arena_finish(&arena);
         WG_CHECK(heap.live == 0);
         WG_CHECK(n < 1000);
     }

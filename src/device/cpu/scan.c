@@ -266,7 +266,7 @@ static waggle_status count_blocks(scan *s, uint32_t threads, waggle_error *error
     const wg_flat_job *job = s->job;
     size_t size = job->view_count * sizeof(view_blocks);
 
-    s->blocks = wg_alloc(job->heap, WG_MEMORY_SCRATCH, size);
+    s->blocks = wg_arena_alloc(job->scratch, size, 64);
     if (s->blocks == NULL) return wg_fail_memory(error, size, "a scan");
     for (uint32_t i = 0; i < job->view_count; i++) {
         uint32_t rows = block_rows_for(job, row_size_of(s, i), threads);
@@ -304,12 +304,11 @@ static waggle_status create_lists(scan *s, waggle_error *error)
         !wg_size_mul(hit_count, others * sizeof(wg_hit), &hits_size)) {
         return wg_fail_memory(error, SIZE_MAX, "the hits of a scan");
     }
-    s->topks = wg_alloc(job->heap, WG_MEMORY_SCRATCH, lists_size);
+    s->topks = wg_arena_alloc(job->scratch, lists_size, 64);
     if (s->topks == NULL) return wg_fail_memory(error, lists_size, "the lists of a scan");
-    s->hits = wg_alloc(job->heap, WG_MEMORY_SCRATCH, hits_size);
-    if (s->hits == NULL) return wg_fail_memory(error, hits_size, "the hits of a scan");
+    wg_hit *hits = wg_arena_alloc(job->scratch, hits_size, 64);
+    if (hits == NULL) return wg_fail_memory(error, hits_size, "the hits of a scan");
 
-    wg_hit *hits = s->hits;
     for (size_t i = 0; i < others * job->query_count; i++) {
         const wg_topk *like = &job->topks[i % job->query_count];
         wg_topk_init(&s->topks[i], hits, like->k, s->lowest, like->tie, like->tie_context);
@@ -335,7 +334,7 @@ static waggle_status create_participants(scan *s, uint32_t threads, waggle_error
 {
     s->participant_count = participants_for(s, threads);
     size_t size = s->participant_count * sizeof(participant);
-    s->participants = wg_alloc_zeroed(s->job->heap, WG_MEMORY_SCRATCH, size);
+    s->participants = wg_arena_alloc_zeroed(s->job->scratch, size, 64);
     if (s->participants == NULL) return wg_fail_memory(error, size, "a scan");
     for (uint32_t i = 0; i < s->participant_count; i++) {
         participant *made = &s->participants[i];
@@ -347,15 +346,6 @@ static waggle_status create_participants(scan *s, uint32_t threads, waggle_error
         }
     }
     return WAGGLE_OK;
-}
-
-static void destroy_participants(scan *s)
-{
-    for (uint32_t i = 0; s->participants != NULL && i < s->participant_count; i++) {
-        wg_batch_scratch_destroy(s->participants[i].batch);
-        wg_cascade_scratch_destroy(s->participants[i].cascade);
-    }
-    wg_free(s->participants);
 }
 
 static void merge_lists(const scan *s)
@@ -394,18 +384,10 @@ waggle_status wg_cpu_scan(wg_pool *pool, const wg_kernels *kernels, const wg_fla
     if (status == WAGGLE_OK) status = count_blocks(&s, threads, error);
     if (status == WAGGLE_OK) status = create_participants(&s, threads, error);
     if (status == WAGGLE_OK) status = create_lists(&s, error);
-    if (status != WAGGLE_OK) goto cleanup;
+    if (status != WAGGLE_OK) return status;
 
     wg_pool_run(pool, s.participant_count, participate, &s);
     merge_lists(&s);
     report(&s);
-
-cleanup:
-    wg_free(s.hits);
-    wg_free(s.topks);
-    destroy_participants(&s);
-    wg_batch_destroy(s.batch);
-    wg_cascade_destroy(s.cascade);
-    wg_free(s.blocks);
-    return status;
+    return WAGGLE_OK;
 }
