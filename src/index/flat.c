@@ -1,6 +1,8 @@
 // The flat index: no structure at all. Every candidate is scored, so the answer is exact.
 #include "index/index.h"
 
+#include <string.h>
+
 static waggle_status create_answer(const wg_index_query *query, wg_index_answer *answer,
                                    waggle_error *error)
 {
@@ -24,13 +26,20 @@ static waggle_status create_answer(const wg_index_query *query, wg_index_answer 
     return WAGGLE_OK;
 }
 
-// Scans all views for queries [first, first + count); topks has count lists.
+// The lists of a group of queries, and what they collect in.
+typedef struct group {
+    uint32_t k;
+    wg_topk *topks;
+    wg_hit *hits; // wg_topk_capacity(k) for each
+} group;
+
+// Scans all views for queries [first, first + count).
 static waggle_status search_group(wg_device *device, const wg_index_query *query, uint32_t first,
-                                  uint32_t count, uint32_t k, wg_topk *topks,
-                                  wg_index_answer *answer, waggle_error *error)
+                                  uint32_t count, const group *g, wg_index_answer *answer,
+                                  waggle_error *error)
 {
     for (uint32_t i = 0; i < count; i++) {
-        wg_topk_init(&topks[i], answer->hits + (size_t)(first + i) * query->k, k,
+        wg_topk_init(&g->topks[i], g->hits + i * wg_topk_capacity(g->k), g->k,
                      wg_metric_lowest(query->metric), query->tie, query->tie_context);
     }
     wg_flat_job job = {
@@ -43,31 +52,49 @@ static waggle_status search_group(wg_device *device, const wg_index_query *query
         .query_stride = query->query_stride,
         .query_norms = query->query_norms == NULL ? NULL : query->query_norms + first,
         .query_count = count,
-        .topks = topks,
+        .topks = g->topks,
         .scratch = query->scratch,
     };
     waggle_status status = wg_device_flat_search(device, &job, error);
     if (status != WAGGLE_OK) return status;
     for (uint32_t i = 0; i < count; i++) {
-        wg_topk_sort(&topks[i]);
-        answer->counts[first + i] = topks[i].count;
+        wg_topk *topk = &g->topks[i];
+        wg_topk_sort(topk);
+        memcpy(answer->hits + (size_t)(first + i) * query->k, topk->hits,
+               topk->count * sizeof(wg_hit));
+        answer->counts[first + i] = (uint32_t)topk->count;
     }
+    return WAGGLE_OK;
+}
+
+static waggle_status group_create(const wg_index_query *query, uint32_t queries, group *g,
+                                  waggle_error *error)
+{
+    size_t lists_size = queries * sizeof(wg_topk);
+    size_t hits_size = queries * wg_topk_capacity(g->k) * sizeof(wg_hit);
+    wg_arena *scratch = query->scratch;
+    waggle_status status =
+        scratch->heap == NULL ? WAGGLE_OK : wg_heap_admit(scratch->heap, hits_size, error);
+
+    if (status != WAGGLE_OK) return status;
+    g->topks = wg_arena_alloc(scratch, lists_size, 64);
+    if (g->topks == NULL) return wg_fail_memory(error, lists_size, "the lists of a search");
+    g->hits = wg_arena_alloc(scratch, hits_size, 64);
+    if (g->hits == NULL) return wg_fail_memory(error, hits_size, "the lists of a search");
     return WAGGLE_OK;
 }
 
 static waggle_status search_groups(wg_device *device, const wg_index_query *query, uint64_t rows,
                                    wg_index_answer *answer, waggle_error *error)
 {
-    uint32_t k = (uint32_t)WG_MIN((uint64_t)query->k, rows);
-    uint32_t group = WG_MIN(WG_MAX(WG_INDEX_HITS_MAX / k, 1u), query->query_count);
-    size_t size = group * sizeof(wg_topk);
-    waggle_status status = WAGGLE_OK;
+    group g = {.k = (uint32_t)WG_MIN((uint64_t)query->k, rows)};
+    uint64_t most = WG_MAX(WG_INDEX_HITS_MAX / wg_topk_capacity(g.k), 1u);
+    uint32_t size = (uint32_t)WG_MIN(most, (uint64_t)query->query_count);
 
-    wg_topk *topks = wg_arena_alloc(query->scratch, size, 64);
-    if (topks == NULL) return wg_fail_memory(error, size, "the lists of a search");
-    for (uint32_t first = 0; first < query->query_count; first += group) {
-        uint32_t count = WG_MIN(group, query->query_count - first);
-        status = search_group(device, query, first, count, k, topks, answer, error);
+    waggle_status status = group_create(query, size, &g, error);
+    for (uint32_t first = 0; status == WAGGLE_OK && first < query->query_count; first += size) {
+        uint32_t count = WG_MIN(size, query->query_count - first);
+        status = search_group(device, query, first, count, &g, answer, error);
         if (status != WAGGLE_OK) break;
         answer->rows_scanned += rows;
         answer->bytes_scanned += rows * query->query_stride;

@@ -32,7 +32,7 @@ typedef struct wg_index_answer {
 #define WG_INDEX_HITS_MAX (1u << 18)
 
 // Exact: every candidate is scored on the device, once. Queries go in groups, so that scratch is bounded
-// by WG_INDEX_HITS_MAX hits per thread (or k, if that is more) however many queries there are. The answer
+// by WG_INDEX_HITS_MAX hits per thread (or wg_topk_capacity(k), if that is more) however many queries there are. The answer
 // itself has query_count * k hits, so callers lower k to the number of points. On failure the answer is
 // empty and the scratch as it was.
 waggle_status wg_index_flat_search(wg_device *device, const wg_index_query *query,

@@ -1,5 +1,5 @@
 // The k best of a stream of scores. Best first means: by score in the metric's direction, equal scores by
-// the tie order. Keys are made so that lower is always better.
+// the tie order.
 #pragma once
 
 #include "base/memory.h"
@@ -11,20 +11,33 @@ typedef struct wg_hit {
 } wg_hit;
 
 // Decides between rows of equal score: below 0 if a comes first. Where it says 0, the lower view and
-// then the lower slot comes first.
+// then the lower slot comes first. Asked about equal scores only.
 typedef int (*wg_tie_fn)(const void *context, const wg_hit *a, const wg_hit *b);
 
-// A bounded heap whose root is the worst hit kept. Memory is the caller's: k hits.
+// Collects in the caller's memory, wg_topk_capacity(k) hits. What is kept does not depend on the order in which
+// hits arrive.
 typedef struct wg_topk {
     wg_hit *hits;
     uint32_t k;
-    uint32_t count;
     bool lowest; // the metric's direction
-    float
-        bound; // the worst score kept; +-infinity until k are kept. Scan loops compare with it first.
+    // No hit of a worse score can be among the k best; +-infinity until k are kept. Scan loops compare with it
+    // first. Up to WG_TOPK_HEAP_MAX it is the k-th score of what was pushed, beyond it may be a worse one.
+    float bound;
+    uint64_t count; // of hits; beyond WG_TOPK_HEAP_MAX it may pass k until they are sorted
+    wg_hit
+        worst; // beyond WG_TOPK_HEAP_MAX, once there are k: none behind this one is among the k best
     wg_tie_fn tie;
     const void *tie_context;
 } wg_topk;
+
+// Up to this k, hits are a heap; beyond, a buffer that is cut down to the k best whenever it is full.
+#define WG_TOPK_HEAP_MAX 256u
+
+// How many hits a list of this k collects in.
+static inline uint64_t wg_topk_capacity(uint32_t k)
+{
+    return k <= WG_TOPK_HEAP_MAX ? k : 2 * (uint64_t)k;
+}
 
 void wg_topk_init(wg_topk *topk, wg_hit *hits, uint32_t k, bool lowest, wg_tie_fn tie,
                   const void *tie_context);
@@ -44,4 +57,4 @@ static inline bool wg_topk_wants(const wg_topk *topk, float score)
 
 void wg_topk_push(wg_topk *topk, float score, uint32_t view, uint64_t slot);
 void wg_topk_merge(wg_topk *topk, const wg_topk *other);
-void wg_topk_sort(wg_topk *topk); // best first; ends the use as a heap
+void wg_topk_sort(wg_topk *topk); // the k best, best first; ends the collecting

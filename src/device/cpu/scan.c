@@ -298,7 +298,7 @@ static waggle_status create_lists(scan *s, waggle_error *error)
 
     if (others == 0) return WAGGLE_OK;
     for (uint32_t q = 0; q < job->query_count; q++) {
-        hit_count += job->topks[q].k;
+        hit_count += wg_topk_capacity(job->topks[q].k);
     }
     if (!wg_size_mul(others * job->query_count, sizeof(wg_topk), &lists_size) ||
         !wg_size_mul(hit_count, others * sizeof(wg_hit), &hits_size)) {
@@ -312,7 +312,7 @@ static waggle_status create_lists(scan *s, waggle_error *error)
     for (size_t i = 0; i < others * job->query_count; i++) {
         const wg_topk *like = &job->topks[i % job->query_count];
         wg_topk_init(&s->topks[i], hits, like->k, s->lowest, like->tie, like->tie_context);
-        hits += like->k;
+        hits += wg_topk_capacity(like->k);
     }
     return WAGGLE_OK;
 }
