@@ -102,7 +102,6 @@ WG_TEST(all_rows_may_be_asked_for)
                 WG_CHECK(hits[i - 1].score < hits[i].score);
             }
         }
-        wg_index_answer_finish(&answer);
     }
 }
 
@@ -265,14 +264,14 @@ WG_TEST(lists_beyond_the_budget_are_refused)
     wg_heap heap;
 
     wg_heap_init(&heap, 100000); // the answer has 48,000 bytes; what it is collected in, 96,000
-    l->query.heap = &heap;
+    scratch_init(l, &heap);
     WG_FAILS(WAGGLE_BUDGET, wg_index_flat_search(device_of(1), &l->query, &answer, &error));
     WG_CHECK(answer.hits == NULL);
     WG_CHECK_U64(wg_heap_used(&heap), 0);
     wg_heap_init(&heap, 200000);
     WG_OK(wg_index_flat_search(device_of(1), &l->query, &answer, &error));
     WG_CHECK_U64(answer.counts[0], 3000);
-    wg_index_answer_finish(&answer);
+    wg_arena_finish(&l->scratch);
 }
 
 WG_TEST(an_answer_that_no_memory_could_hold_is_refused)
