@@ -203,9 +203,12 @@ static bool is_candidate(const wg_rows_view *view, uint64_t row)
     return page == NULL || (page[bit % WG_MASK_PAGE_BITS / 64] >> bit % 64 & 1) == 0;
 }
 
+static wg_arena answers; // what search() found since corpus_open()
+
 static void corpus_open(corpus *c, test_random *random, combination combined, uint32_t dim,
                         uint32_t count, data_kind kind)
 {
+    wg_arena_init(&answers, NULL, WG_MEMORY_SCRATCH, 4096);
     memset(c, 0, sizeof(*c));
     c->metric = combined.metric;
     c->type = combined.type;
@@ -228,6 +231,7 @@ static void corpus_close(corpus *c)
     wg_pages_free(NULL, WG_MEMORY_ROWS, c->rows, c->rows_size);
     wg_pages_free(NULL, WG_MEMORY_ROWS, c->queries, c->queries_size);
     wg_free(c->norms);
+    wg_arena_finish(&answers);
 }
 
 // ---- Devices -----------------------------------------------------------------------------------
@@ -248,7 +252,8 @@ static wg_device *device_of(wg_simd level, uint32_t threads)
     return devices[level][threads];
 }
 
-static wg_index_query query_of(const corpus *c, uint32_t first, uint32_t count, uint32_t k)
+static wg_index_query query_of(const corpus *c, uint32_t first, uint32_t count, uint32_t k,
+                               wg_arena *scratch)
 {
     bool norms = c->metric == WAGGLE_COSINE && !wg_type_is_float(c->type);
 
@@ -263,6 +268,7 @@ static wg_index_query query_of(const corpus *c, uint32_t first, uint32_t count, 
         .query_stride = c->stride,
         .query_norms = norms ? c->query_norms + first : NULL,
         .query_count = count,
+        .scratch = scratch,
     };
 }
 
@@ -270,7 +276,7 @@ static wg_index_answer search(wg_device *device, const corpus *c, uint32_t first
                               uint32_t k)
 {
     waggle_error error;
-    wg_index_query query = query_of(c, first, count, k);
+    wg_index_query query = query_of(c, first, count, k, &answers);
     wg_index_answer answer = {0};
 
     WG_OK(wg_index_flat_search(device, &query, &answer, &error));
@@ -399,10 +405,6 @@ static void corpus_check(const corpus *c, test_random *random, uint32_t k)
         for (uint32_t q = 0; q < count; q++) {
             check_same(&single[first + q], &batch, q, k);
         }
-        wg_index_answer_finish(&batch);
-    }
-    for (uint32_t q = 0; q < c->query_count; q++) {
-        wg_index_answer_finish(&single[q]);
     }
 }
 
@@ -472,9 +474,7 @@ WG_TEST(threads_share_a_scan_and_change_nothing)
                     search(device_of(wg_simd_best(), threads), &shared, 0, QUERIES, k);
                 WG_CHECK(memcmp(expected.counts, answer.counts, QUERIES * sizeof(uint32_t)) == 0);
                 WG_CHECK(memcmp(expected.hits, answer.hits, QUERIES * k * sizeof(wg_hit)) == 0);
-                wg_index_answer_finish(&answer);
             }
-            wg_index_answer_finish(&expected);
             corpus_close(&shared);
         }
     }
@@ -515,9 +515,7 @@ WG_TEST(overflowing_scores_are_infinite_or_worst_but_never_missing)
             wg_index_answer answer =
                 search(device_of((wg_simd)level, 1), &shared, 0, QUERIES, COUNT);
             WG_CHECK(memcmp(expected.hits, answer.hits, QUERIES * COUNT * sizeof(wg_hit)) == 0);
-            wg_index_answer_finish(&answer);
         }
-        wg_index_answer_finish(&expected);
         corpus_close(&shared);
     }
 }
@@ -546,7 +544,9 @@ WG_TEST(integer_sums_are_exact_at_the_largest_dimension)
     };
 
     static _Alignas(64) uint8_t query[65536], row[65536];
+    wg_arena scratch;
 
+    wg_arena_init(&scratch, NULL, WG_MEMORY_SCRATCH, 4096);
     for (size_t i = 0; i < WG_COUNT(cases); i++) {
         size_t stride = wg_row_stride(cases[i].type, 65536);
         memset(query, cases[i].query, sizeof(query));
@@ -567,6 +567,7 @@ WG_TEST(integer_sums_are_exact_at_the_largest_dimension)
             .query_stride = stride,
             .query_norms = cosine ? &query_norm : NULL,
             .query_count = 1,
+            .scratch = &scratch,
         };
         for (uint32_t level = 0; level < WG_SIMD_COUNT; level++) {
             wg_index_answer answer = {0};
@@ -575,9 +576,9 @@ WG_TEST(integer_sums_are_exact_at_the_largest_dimension)
             WG_OK(
                 wg_index_flat_search(device_of((wg_simd)level, 1), &search_query, &answer, &error));
             WG_CHECK(answer.hits[0].score == (float)cases[i].score);
-            wg_index_answer_finish(&answer);
         }
     }
+    wg_arena_finish(&scratch);
 }
 
 // ---- Several callers ---------------------------------------------------------------------------
@@ -593,17 +594,21 @@ static void caller_run(void *context)
 {
     caller *self = context;
     waggle_error error;
+    wg_arena scratch;
+
+    wg_arena_init(&scratch, NULL, WG_MEMORY_SCRATCH, 4096);
 
     self->same = true;
     for (uint64_t i = 0; i < self->rounds; i++) {
-        wg_index_query query = query_of(&shared, 0, QUERIES, 10);
+        wg_index_query query = query_of(&shared, 0, QUERIES, 10, &scratch);
         wg_index_answer answer = {0};
         if (wg_index_flat_search(self->device, &query, &answer, &error) != WAGGLE_OK ||
             memcmp(answer.hits, self->expected->hits, QUERIES * 10 * sizeof(wg_hit)) != 0) {
             self->same = false;
         }
-        wg_index_answer_finish(&answer);
+        wg_arena_reset(&scratch);
     }
+    wg_arena_finish(&scratch);
 }
 
 WG_TEST(several_callers_share_a_device)
@@ -630,6 +635,5 @@ WG_TEST(several_callers_share_a_device)
         wg_thread_join(&threads[i]);
         WG_CHECK(callers[i].same);
     }
-    wg_index_answer_finish(&expected);
     corpus_close(&shared);
 }
