@@ -13,17 +13,27 @@
 // Why sums are exact: a product is at most 255 * 127, and code.c asserts that 65,536 of these fit int32. Sums may wrap
 // on the way. Products that a level adds in int16 are of 4-bit and 1-bit codes, at most sixteen: 16 * 15 * 128 = 30,720.
 
-#define CODES_BLOCK 4u    // rows side by side
-#define CODES_AHEAD 4096u // bytes; what is asked for while a code is read lies so much further on
-#define FIGURES_AHEAD 1024u
+#define CODES_BLOCK 4u // rows side by side
+// While a line of codes is read, those so many bytes further on are asked for, into the first and into the second level of the
+// cache. Share of the speed of plain reading, 50,000 rows of 384 bytes on Sapphire Rapids: nothing asked for 0.65,
+// NEAR alone 0.87 (2 to 16 KiB alike), both 0.95 to 0.98 (FAR 8 to 32 KiB alike).
+#define CODES_NEAR 4096u
+#define CODES_FAR 16384u
+#define FIGURES_NEAR 1024u
 
 typedef struct codes_scan {
     const uint8_t *codes;
     size_t stride;
     const uint8_t *plane;
     uint32_t dim;
-    size_t ahead; // 0 where rows are few: those behind them may not be wanted
+    bool fetch; // not where rows are few: those behind them may not be wanted
 } codes_scan;
+
+WG_INLINE void codes_fetch(const uint8_t *code)
+{
+    __builtin_prefetch(code + CODES_NEAR);
+    __builtin_prefetch(code + CODES_FAR, 0, 2);
+}
 
 WG_INLINE va code_step(wg_code_kind kind, va acc, const uint8_t *code, const uint8_t *plane)
 {
@@ -38,7 +48,7 @@ WG_INLINE va code_step(wg_code_kind kind, va acc, const uint8_t *code, const uin
 }
 
 WG_INLINE void codes_block(wg_code_kind kind, const codes_scan *s, uint32_t first,
-                           uint32_t row_count, va *sums)
+                           uint32_t row_count, bool fetch, va *sums)
 {
     const size_t components = kind == WG_CODE_I8 ? 64 : 128, bytes = kind == WG_CODE_B1 ? 16 : 64;
     const uint8_t *codes = s->codes + first * s->stride, *plane = s->plane;
@@ -49,7 +59,7 @@ WG_INLINE void codes_block(wg_code_kind kind, const codes_scan *s, uint32_t firs
         WG_UNROLL for (uint32_t r = 0; r < row_count; r++)
         {
             const uint8_t *code = codes + r * s->stride;
-            __builtin_prefetch(code + s->ahead);
+            if (fetch && i % (components * 64 / bytes) == 0) codes_fetch(code);
             acc[r] = code_step(kind, acc[r], code, plane);
         }
     }
@@ -65,9 +75,9 @@ WG_INLINE vf codes_products(wg_code_kind kind, const codes_scan *s, uint32_t fir
     uint32_t r = 0;
 
     for (; r + CODES_BLOCK <= row_count; r += CODES_BLOCK)
-        codes_block(kind, s, first + r, CODES_BLOCK, sums + r);
+        codes_block(kind, s, first + r, CODES_BLOCK, s->fetch, sums + r);
     for (; r < row_count; r++)
-        codes_block(kind, s, first + r, 1, sums + r);
+        codes_block(kind, s, first + r, 1, false, sums + r);
     for (; r < 16; r++)
         sums[r] = va_zero();
     return va_rows(sums, kind != WG_CODE_I8, minus);
@@ -103,16 +113,15 @@ WG_INLINE uint64_t codes_scan_rows(wg_code_kind kind, const uint8_t *codes, size
                                    const int8_t *plane, int32_t sum, uint32_t dim,
                                    const wg_code_threshold *threshold)
 {
-    codes_scan s = {codes, stride, (const uint8_t *)plane, dim,
-                    row_count == WG_CODES_ROWS ? CODES_AHEAD : 0};
+    codes_scan s = {codes, stride, (const uint8_t *)plane, dim, row_count == WG_CODES_ROWS};
     wg_code_figures last[16] = {{0}}; // of a group that is not full
     uint64_t excluded = 0;
 
     for (uint32_t r = 0; r < row_count; r += 16) {
         uint32_t count = row_count - r < 16 ? row_count - r : 16;
         const wg_code_figures *rows = figures + r;
-        for (size_t at = 0; s.ahead != 0 && at < sizeof(last); at += 64)
-            __builtin_prefetch((const uint8_t *)rows + FIGURES_AHEAD + at);
+        for (size_t at = 0; s.fetch && at < sizeof(last); at += 64)
+            __builtin_prefetch((const uint8_t *)rows + FIGURES_NEAR + at);
         vf products = codes_products(kind, &s, r, count, sum);
         if (count < 16) rows = memcpy(last, rows, count * sizeof(*rows));
         excluded |= (uint64_t)codes_excluded(products, rows, threshold) << r;
