@@ -2,7 +2,6 @@
 // the process and of the libraries, too, where malloc can be replaced.
 #include "engine/scratch.h"
 #include "support/points.h"
-#include "support/sim_disk.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -50,16 +49,15 @@ void *realloc(void *memory, size_t size)
 
 // ---- A collection of sealed parts and a head -----------------------------------------------------
 
-#define DIM 32u
+#define DIM 16u
 #define PART 64u // points of each sealed part
-#define PARTS 10u
+#define PARTS 4u
 #define HEAD 64u
 #define POINTS (PARTS * PART + HEAD)
-#define QUERIES_MAX 2000u
+#define QUERIES_MAX 3500u
 
 typedef struct fixture {
     test_heap heap;
-    wg_vfs *disk;
     waggle_database *database;
     waggle_collection *collection;
     float queries[QUERIES_MAX][DIM];
@@ -94,6 +92,7 @@ static void fill(fixture *f)
         WG_OK(put(f, part * PART, PART, &error));
         WG_OK(points_seal(f->collection, &error));
     }
+    WG_CHECK_U64(f->collection->current->sealed_count, PARTS);
     WG_OK(put(f, PARTS * PART, HEAD, &error));
     // A row that was replaced, and a payload in the overlay of a sealed part.
     WG_OK(put(f, 0, 1, &error));
@@ -107,15 +106,16 @@ static void fill(fixture *f)
     }
 }
 
+// In memory: nothing but searches runs, and no log is prepared in the background.
 static fixture *begin(waggle_metric metric, waggle_type type, uint32_t threads, uint64_t limit)
 {
     static fixture the_fixture;
     fixture *f = &the_fixture;
     waggle_error error;
-    *f = (fixture){.disk = sim_disk_create(1)};
+    *f = (fixture){0};
     test_heap_init(&f->heap);
-    wg_internal internal = {.vfs = f->disk, .memory = &f->heap.heap.source, .no_threads = true};
-    WG_OK(wg_database_open("db", waggle_open_options(.threads = threads, .memory_limit = limit),
+    wg_internal internal = {.memory = &f->heap.heap.source, .no_threads = true};
+    WG_OK(wg_database_open(NULL, waggle_open_options(.threads = threads, .memory_limit = limit),
                            &internal, &f->database, &error));
     WG_OK(waggle_collection_create_simple(f->database, "c", DIM, metric, type, &f->collection,
                                           &error));
@@ -129,7 +129,6 @@ static void end(fixture *f)
     waggle_collection_close(f->collection);
     WG_OK(waggle_close(f->database, &error));
     WG_CHECK_U64(f->heap.live, 0);
-    sim_disk_destroy(f->disk);
 }
 
 static waggle_status ask(fixture *f, uint32_t count, uint32_t k, bool with_payload,
@@ -171,32 +170,35 @@ typedef struct shape {
 } shape;
 
 static const shape shapes[] = {
-    {1,    1,    false, 20},
-    {1,    10,   true,  20},
+    {1,    1,    false, 30},
+    {1,    10,   true,  30},
     {1,    1000, false, 5 },
-    {5,    1,    true,  20},
-    {5,    10,   false, 20},
+    {5,    1,    true,  10},
+    {5,    10,   false, 10},
     {5,    1000, true,  1 },
-    {100,  1,    false, 5 },
+    {100,  1,    true,  1 },
     {100,  10,   true,  1 },
     {20,   1000, false, 1 },
-    {1000, 1,    true,  1 },
     {1000, 10,   false, 1 },
 };
 
-// Each shape some times, with two answers held at once.
-static void search_all(fixture *f)
+static waggle_hits *ask_well(fixture *f, const shape *s)
 {
     waggle_error error;
+    waggle_hits *hits = NULL;
+    WG_OK(ask(f, s->queries, s->k, s->with_payload, &hits, &error));
+    return hits;
+}
+
+// Each shape some times, at first with two answers held at once.
+static void search_all(fixture *f)
+{
     for (size_t i = 0; i < WG_COUNT(shapes); i++) {
-        const shape *s = &shapes[i];
-        for (uint32_t round = 0; round < s->rounds; round++) {
-            waggle_hits *hits = NULL;
-            waggle_hits *more = NULL;
-            WG_OK(ask(f, s->queries, s->k, s->with_payload, &hits, &error));
-            WG_OK(ask(f, s->queries, s->k, s->with_payload, &more, &error));
-            waggle_hits_destroy(hits);
-            waggle_hits_destroy(more);
+        waggle_hits *held = ask_well(f, &shapes[i]);
+        for (uint32_t round = 0; round < shapes[i].rounds; round++) {
+            waggle_hits_destroy(ask_well(f, &shapes[i]));
+            waggle_hits_destroy(held);
+            held = NULL;
         }
     }
 }
@@ -217,19 +219,17 @@ static void check_steady(waggle_metric metric, waggle_type type, uint32_t thread
 WG_TEST(searches_of_floats_allocate_nothing_in_the_long_run)
 {
     check_steady(WAGGLE_L2, WAGGLE_F32, 1);
-    check_steady(WAGGLE_COSINE, WAGGLE_F16, 1);
 }
 
 WG_TEST(searches_of_bytes_allocate_nothing_in_the_long_run)
 {
     check_steady(WAGGLE_COSINE, WAGGLE_U8, 1);
-    check_steady(WAGGLE_L1, WAGGLE_U8, 1);
 }
 
 WG_TEST(searches_of_several_threads_allocate_nothing_in_the_long_run)
 {
-    check_steady(WAGGLE_L2, WAGGLE_F32, 2);
-    check_steady(WAGGLE_COSINE, WAGGLE_U8, 2);
+    check_steady(WAGGLE_COSINE, WAGGLE_F16, 2);
+    check_steady(WAGGLE_L2, WAGGLE_U8, 2);
 }
 
 WG_TEST(an_asynchronous_search_allocates_its_ticket_only)
