@@ -159,6 +159,38 @@ WG_TEST(many_queries_go_in_groups)
     }
 }
 
+// A batch begins with products, goes on in tiles while all rows are among the k best, and returns to products when
+// many times k rows have been seen. The answer is that of single queries.
+WG_TEST(a_large_k_in_a_batch_changes_the_way_but_not_the_answer)
+{
+    enum {
+        ROWS = 60000,
+        QUERIES = 48,
+        K = 700
+    };
+
+    line *l = line_of(0, QUERIES, K);
+    wg_index_answer answer, single;
+    test_random random = {.state = test_seed(31)};
+    float *rows = wg_pages_alloc(NULL, WG_MEMORY_ROWS, (size_t)ROWS * 64);
+
+    for (uint32_t i = 0; i < ROWS; i++) {
+        rows[i * 16] = test_normal(&random) * 30.0f;
+    }
+    l->view.rows = rows;
+    l->view.count = ROWS;
+    WG_OK(wg_index_flat_search(device_of(2), &l->query, &answer, &error));
+    for (uint32_t q = 0; q < QUERIES; q += 5) {
+        l->query.queries = l->queries[q];
+        l->query.query_count = 1;
+        WG_OK(wg_index_flat_search(device_of(1), &l->query, &single, &error));
+        WG_CHECK_U64(answer.counts[q], K);
+        WG_CHECK(memcmp(answer.hits + q * (size_t)K, single.hits, K * sizeof(wg_hit)) == 0);
+    }
+    wg_arena_finish(&l->scratch);
+    wg_pages_free(NULL, WG_MEMORY_ROWS, rows, (size_t)ROWS * 64);
+}
+
 // The norms of queries go with their group.
 WG_TEST(groups_have_their_own_norms)
 {

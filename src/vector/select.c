@@ -9,42 +9,39 @@
 
 #include <string.h>
 
-#define FIND_BITS 11u // 3 digits: the counts fit into half of the first-level cache
-#define SORT_BITS \
-    8u // 4 digits: one line of the first-level cache for each of 256 places that are written
-#define SORT_DIGITS (32u / SORT_BITS)
+#define DIGIT_BITS 8u // sorting writes to 256 places: a line of the first-level cache for each
+#define DIGITS (32u / DIGIT_BITS)
+#define VALUES (1u << DIGIT_BITS)
+
+static uint32_t digit_of(uint32_t key, uint32_t digit)
+{
+    return key >> digit * DIGIT_BITS & (VALUES - 1);
+}
 
 uint32_t wg_select_find(const wg_hit *hits, uint64_t count, uint64_t rank, bool lowest,
                         uint64_t *better)
 {
     WG_ASSERT(rank > 0 && rank <= count);
 
-    uint32_t prefix = 0; // of the key that is looked for: its digits found so far
-    uint32_t mask = 0;   // which bits these are
-    uint64_t below = 0;  // hits whose key is lower in these
+    uint32_t found = 0; // the digits of the key that are known, the others 0
+    uint32_t mask = 0;  // which bits these are
+    uint64_t below = 0; // hits that have lower ones
 
-    for (uint32_t left = 32; left > 0;) {
-        uint64_t counts[1u << FIND_BITS] = {0};
-        uint32_t bits = WG_MIN(left, FIND_BITS);
-        uint32_t digit = 0;
-        left -= bits;
+    for (uint32_t digit = DIGITS; digit-- > 0;) {
+        uint64_t counts[VALUES] = {0};
+        uint32_t value = 0;
         for (uint64_t i = 0; i < count; i++) {
             uint32_t key = wg_select_key(hits[i].score, lowest);
-            if ((key & mask) == prefix) counts[key >> left & ((1u << bits) - 1)]++;
+            if ((key & mask) == found) counts[digit_of(key, digit)]++;
         }
-        while (below + counts[digit] < rank) {
-            below += counts[digit++];
+        while (below + counts[value] < rank) {
+            below += counts[value++];
         }
-        prefix |= digit << left;
-        mask |= ((1u << bits) - 1) << left;
+        found |= value << digit * DIGIT_BITS;
+        mask |= (VALUES - 1) << digit * DIGIT_BITS;
     }
     *better = below;
-    return prefix;
-}
-
-static uint32_t sort_digit(uint32_t key, uint32_t digit)
-{
-    return key >> digit * SORT_BITS & ((1u << SORT_BITS) - 1);
+    return found;
 }
 
 // Where the first hit of each value of a digit goes; false if all hits have the same.
@@ -52,7 +49,7 @@ static bool places_of(const uint64_t *counts, uint64_t count, uint64_t *places)
 {
     uint64_t place = 0;
 
-    for (uint32_t value = 0; value < 1u << SORT_BITS; value++) {
+    for (uint32_t value = 0; value < VALUES; value++) {
         if (counts[value] == count) return false;
         places[value] = place;
         place += counts[value];
@@ -62,22 +59,22 @@ static bool places_of(const uint64_t *counts, uint64_t count, uint64_t *places)
 
 void wg_select_sort(wg_hit *hits, uint64_t count, bool lowest, wg_hit *spare)
 {
-    uint64_t counts[SORT_DIGITS][1u << SORT_BITS] = {{0}};
-    uint64_t places[1u << SORT_BITS];
+    uint64_t counts[DIGITS][VALUES] = {{0}};
+    uint64_t places[VALUES];
     wg_hit *from = hits;
     wg_hit *to = spare;
 
     for (uint64_t i = 0; i < count; i++) {
         uint32_t key = wg_select_key(hits[i].score, lowest);
-        for (uint32_t digit = 0; digit < SORT_DIGITS; digit++) {
-            counts[digit][sort_digit(key, digit)]++;
+        for (uint32_t digit = 0; digit < DIGITS; digit++) {
+            counts[digit][digit_of(key, digit)]++;
         }
     }
-    for (uint32_t digit = 0; digit < SORT_DIGITS; digit++) {
+    for (uint32_t digit = 0; digit < DIGITS; digit++) {
         if (!places_of(counts[digit], count, places)) continue;
         for (uint64_t i = 0; i < count; i++) {
             uint32_t key = wg_select_key(from[i].score, lowest);
-            to[places[sort_digit(key, digit)]++] = from[i];
+            to[places[digit_of(key, digit)]++] = from[i];
         }
         wg_hit *sorted = to;
         to = from;

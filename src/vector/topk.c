@@ -61,13 +61,15 @@ static void sift_up(const wg_topk *topk, wg_hit *hits, uint64_t at)
     hits[at] = moved;
 }
 
-static void heap_push(wg_topk *topk, const wg_hit *hit)
+static void heap_push(wg_topk *topk, float score, uint32_t view, uint64_t slot)
 {
+    wg_hit hit = {.score = score, .view = view, .slot = slot};
+
     if (topk->count < topk->k) {
-        topk->hits[topk->count] = *hit;
+        topk->hits[topk->count] = hit;
         sift_up(topk, topk->hits, topk->count++);
-    } else if (compare(topk, hit, &topk->hits[0]) < 0) {
-        topk->hits[0] = *hit;
+    } else if (compare(topk, &hit, &topk->hits[0]) < 0) {
+        topk->hits[0] = hit;
         sift_down(topk, topk->hits, 0, topk->count);
     }
     if (topk->count == topk->k) topk->bound = topk->hits[0].score;
@@ -147,10 +149,14 @@ static void buffer_cut(wg_topk *topk)
     topk->count = topk->k;
 }
 
-static void buffer_push(wg_topk *topk, const wg_hit *hit)
+static void buffer_push(wg_topk *topk, float score, uint32_t view, uint64_t slot)
 {
-    if (topk->count >= topk->k && compare(topk, hit, &topk->worst) >= 0) return;
-    topk->hits[topk->count++] = *hit;
+    if (!wg_topk_wants(topk, score)) return;
+    if (score == topk->bound && topk->count >= topk->k) {
+        wg_hit hit = {.score = score, .view = view, .slot = slot};
+        if (compare(topk, &hit, &topk->worst) >= 0) return;
+    }
+    topk->hits[topk->count++] = (wg_hit){.score = score, .view = view, .slot = slot};
     if (topk->count == topk->k) {
         worst_set(topk, worst_of(topk));
     } else if (topk->count == wg_topk_capacity(topk->k)) {
@@ -216,13 +222,11 @@ void wg_topk_init(wg_topk *topk, wg_hit *hits, uint32_t k, bool lowest, wg_tie_f
 
 void wg_topk_push(wg_topk *topk, float score, uint32_t view, uint64_t slot)
 {
-    wg_hit hit = {.score = score, .view = view, .slot = slot};
-
-    if (isnan(score)) hit.score = wg_topk_worst(topk);
+    if (isnan(score)) score = wg_topk_worst(topk);
     if (topk->k <= WG_TOPK_HEAP_MAX) {
-        heap_push(topk, &hit);
+        heap_push(topk, score, view, slot);
     } else {
-        buffer_push(topk, &hit);
+        buffer_push(topk, score, view, slot);
     }
 }
 
