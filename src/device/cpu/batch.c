@@ -28,7 +28,9 @@
 #define NORM_MAX 1e18f      // products of two such norms are far from overflowing
 #define DIRECT_SHARE 4u     // a group with more than a quarter of its pairs left is scored in tiles
 #define DIRECT_PAIRS 16384u // decided on at least so many
-#define RETRY_BLOCKS 16u    // and decided anew after so many blocks: the first rows are always kept
+// After so many blocks in tiles it is decided anew, then after twice as many, and so on: the first rows are always kept, but
+// there are rows for which panels are in vain for ever.
+#define RETRY_BLOCKS 16u
 
 typedef enum batch_kind {
     BATCH_L2,
@@ -57,6 +59,7 @@ typedef struct group_counts {
     uint32_t tried;  // pairs; older ones count less
     uint32_t kept;   // those not left out
     uint32_t direct; // blocks that were scored in tiles since panels did not pay
+    uint32_t retries;
 } group_counts;
 
 struct wg_batch_scratch {
@@ -361,9 +364,21 @@ static void rows_prepare(const wg_batch *batch, wg_batch_scratch *scratch, panel
 static bool is_direct(group_counts *counts)
 {
     if (counts->tried < DIRECT_PAIRS || counts->kept <= counts->tried / DIRECT_SHARE) return false;
-    if (counts->direct++ < RETRY_BLOCKS) return true;
-    *counts = (group_counts){0};
+    if (counts->direct++ < (uint64_t)RETRY_BLOCKS << counts->retries) return true;
+    *counts = (group_counts){.retries = counts->retries + 1};
     return false;
+}
+
+static void direct_block(const wg_batch *batch, wg_batch_scratch *scratch, const panel_rows *p,
+                         uint32_t group, wg_topk *topks)
+{
+    uint32_t first = group * batch->kernels->panel_queries;
+    uint32_t count = WG_MIN(batch->kernels->panel_queries, batch->job->query_count - first);
+
+    wg_scan_tiles(batch->kernels, batch->job, p->view_index, p->begin, p->end, first, count, topks);
+    // Bounds of a large k move seldom: panels could not wait for the next time.
+    for (uint32_t query = first; query < first + count; query++)
+        limits_set(batch, scratch, query, &topks[query]);
 }
 
 void wg_batch_block(const wg_batch *batch, wg_batch_scratch *scratch, uint32_t view, uint64_t begin,
@@ -371,13 +386,10 @@ void wg_batch_block(const wg_batch *batch, wg_batch_scratch *scratch, uint32_t v
 {
     panel_rows p = {
         .view = &batch->job->views[view], .view_index = view, .begin = begin, .end = end};
-    uint32_t width = batch->kernels->panel_queries;
     bool prepared = false;
     for (uint32_t group = 0; group < group_count(batch); group++) {
         if (is_direct(&scratch->groups[group])) {
-            uint32_t first = group * width;
-            uint32_t count = WG_MIN(width, batch->job->query_count - first);
-            wg_scan_tiles(batch->kernels, batch->job, view, begin, end, first, count, topks);
+            direct_block(batch, scratch, &p, group, topks);
             continue;
         }
         if (!prepared) rows_prepare(batch, scratch, &p, ahead);
