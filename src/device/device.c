@@ -44,6 +44,17 @@ static void check_job(const wg_flat_job *job)
     }
 }
 
+static void check_encode(const wg_encode_job *job)
+{
+    WG_ASSERT(job->kind >= WG_CODE_I8);
+    WG_ASSERT(job->kind <= WG_CODE_B1);
+    WG_ASSERT(wg_code_supports(job->frame->metric, job->type));
+    WG_ASSERT(job->stride == wg_row_stride(job->type, job->frame->dim));
+    WG_ASSERT(aligned(job->rows));
+    WG_ASSERT(aligned(job->codes));
+    WG_ASSERT(job->count == 0 || (job->rows != NULL && job->codes != NULL && job->figures != NULL));
+}
+
 void wg_device_close(wg_device *device)
 {
     if (device != NULL) device->ops->close(device);
@@ -61,4 +72,10 @@ waggle_status wg_device_flat_search(wg_device *device, const wg_flat_job *job, w
     waggle_status status = device->ops->flat_search(device, job, error);
     wg_arena_rewind(job->scratch, before);
     return status;
+}
+
+waggle_status wg_device_encode(wg_device *device, const wg_encode_job *job, waggle_error *error)
+{
+    check_encode(job);
+    return device->ops->encode(device, job, error);
 }

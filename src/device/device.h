@@ -113,4 +113,5 @@ void wg_device_close(wg_device *device);
 waggle_status wg_device_describe(wg_device *device, waggle_device_info *info, waggle_error *error);
 // Checks the job (WG_ASSERT) and runs it.
 waggle_status wg_device_flat_search(wg_device *device, const wg_flat_job *job, waggle_error *error);
+// The same.
 waggle_status wg_device_encode(wg_device *device, const wg_encode_job *job, waggle_error *error);

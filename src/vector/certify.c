@@ -7,6 +7,7 @@
 #define SCAN_SLACK 0x1p-20        // 16 u: roundings of the product, and of the scan's test
 #define SCAN_UNDERFLOW 0x1p-120   // what operations lose below the range of float32
 #define NORM_SQUARE_SLACK 0x1p-18 // norm^2 exceeds |s z|^2 by at most 25 u
+#define ROTATION_UNDERFLOW 0x1p-132 // what rotations lose below the range of float32 (Lemma 2)
 #define LEAST 0x1p-100f           // times an infinite residual still is infinite
 #define TINY 0x1p-60f // queries whose largest component is below are quantized to nothing
 
@@ -74,7 +75,7 @@ void wg_code_query_init(wg_code_query *query, const wg_frame *frame, const float
     query->open = !(norm <= limit && query->norm <= limit && (double)frame->center_norm <= limit);
     if (query->open) return;
 
-    double drift = wg_frame_drift(frame) * norm;
+    double drift = wg_frame_drift(frame) * norm + ROTATION_UNDERFLOW;
     query->center_slack = query->norm * (double)frame->center_norm * WG_F64_SLACK;
     query->frame_norm = norm + drift;
     query->frame_norm_least = WG_MAX(0.0, norm * (1.0 - 2.0 * WG_F64_SLACK) - drift);

@@ -6,7 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define TINY 0x1p-60f          // rows whose largest component is below are images of nothing
+#define SQUARE_MIN 0x1p-120f // rows whose square is below are images of nothing
+#define SQUARE_MAX 0x1p120f
 #define UNDERFLOW_PAD 0x1p-66f // >= the root of 65,536 squares lost below 2^-149
 #define BASE_SLACK 0x1p-18f // 64 u: what a base gives away for the roundings of itself and the scan
 #define CENTER_MAX 0x1p40   // of a component of the center
@@ -15,7 +16,8 @@
 
 static_assert(PRODUCT_MAX <= INT32_MAX, "products with unsigned codes fit int32");
 
-static const float clips[] = {1.0f, 0.85f, 0.7f, 0.55f};
+// Added to a float32 below 2^22, this leaves the nearest integer, ties to even, in the lowest bits: subtracted again, rint().
+#define TO_INTEGER 0x1.8p23f
 
 bool wg_code_supports(waggle_metric metric, waggle_type type)
 {
@@ -165,7 +167,7 @@ size_t wg_code_query_stride(uint32_t dim)
     return (size_t)wg_round_up(dim, 128);
 }
 
-static void code_clear(wg_code_kind kind, uint8_t *code, uint32_t dim)
+void wg_code_clear(wg_code_kind kind, uint8_t *code, uint32_t dim)
 {
     static const uint8_t padding[] = {[WG_CODE_I8] = 128, [WG_CODE_I4] = 0x88, [WG_CODE_B1] = 0};
     memset(code, padding[kind], wg_code_stride(kind, dim));
@@ -210,93 +212,107 @@ int32_t wg_code_product(wg_code_kind kind, const int8_t *query, const uint8_t *c
 
 // ---- Encoding, step by step as code.h defines it -----------------------------------------------
 
-typedef struct fit {
-    float product; // g = dot(y, z)
-    float square;  // Z
-} fit;
+static float absolute_sum(const float *y, uint32_t dim)
+{
+    float lanes[16] = {0};
+
+    for (uint32_t i = 0; i < dim; i++) {
+        lanes[i % 16] += fabsf(y[i]);
+    }
+    return lanes_sum(lanes);
+}
+
+static float absolute_peak(const float *y, uint32_t dim)
+{
+    float peak = 0.0f;
+
+    for (uint32_t i = 0; i < dim; i++) {
+        peak = WG_MAX(peak, fabsf(y[i]));
+    }
+    return peak;
+}
+
+bool wg_code_fit_scale(wg_code_fit *fit, wg_code_kind kind, uint32_t dim)
+{
+    fit->scale = fit->inverse = 0.0f;
+    fit->rest_square = fit->square;
+    fit->code_square = 0;
+    if (!(fit->square >= SQUARE_MIN && fit->square <= SQUARE_MAX)) return false; // nor for NaN
+
+    if (kind == WG_CODE_I8) {
+        fit->scale = fit->peak / 127.0f;
+        fit->inverse = 127.0f / fit->peak;
+    } else if (kind == WG_CODE_I4) {
+        float root = sqrtf(fit->square / (float)dim);
+        float width = fmaf(fit->peak, WG_CODE_WIDTH_PEAK, WG_CODE_WIDTH_ROOT * root);
+        width = WG_MIN(width, WG_CODE_WIDTH_MOST * root);
+        fit->scale = width * 0.5f;
+        fit->inverse = 1.0f / width;
+    } else {
+        fit->scale = fit->square / fit->peak;
+    }
+    return true;
+}
 
 static int32_t quantize(wg_code_kind kind, float y, float inverse)
 {
-    if (kind == WG_CODE_I8) return (int32_t)rintf(y * inverse);
+    if (kind == WG_CODE_I8) return (int32_t)(fmaf(y, inverse, TO_INTEGER) - TO_INTEGER);
     if (kind == WG_CODE_B1) return y < 0.0f ? -1 : 1;
 
-    float level = floorf(y * inverse) + 8.0f;
-    level = level < 0.0f ? 0.0f : level;
-    level = level > 15.0f ? 15.0f : level;
-    return 2 * (int32_t)level - 15;
+    float level = fmaf(y, inverse, 7.5f);
+    level = WG_MIN(WG_MAX(level, 0.0f), 15.0f);
+    return 2 * (int32_t)(level + TO_INTEGER - TO_INTEGER) - 15;
 }
 
-static fit fit_of(wg_code_kind kind, const float *y, uint32_t dim, float inverse)
-{
-    float lanes[16] = {0};
-    int32_t square = 0;
-
-    for (uint32_t i = 0; i < dim; i++) {
-        int32_t z = quantize(kind, y[i], inverse);
-        lanes[i % 16] = fmaf(y[i], (float)z, lanes[i % 16]);
-        square += z * z;
-    }
-    return (fit){.product = lanes_sum(lanes), .square = (float)square};
-}
-
-// The factor from components to steps of the code, and how well it fits.
-static float choose_inverse(wg_code_kind kind, const float *y, uint32_t dim, float peak, fit *best)
-{
-    float inverse = kind == WG_CODE_I8 ? 127.0f / peak : 0.0f;
-    float gain = -1.0f;
-
-    if (kind != WG_CODE_I4) {
-        *best = fit_of(kind, y, dim, inverse);
-        return inverse;
-    }
-    for (uint32_t c = 0; c < WG_COUNT(clips); c++) {
-        float candidate = 7.5f / (peak * clips[c]);
-        fit found = fit_of(kind, y, dim, candidate);
-        float explained = found.product / found.square * found.product; // |y|^2 - residual^2
-        if (explained > gain) {
-            gain = explained;
-            inverse = candidate;
-            *best = found;
-        }
-    }
-    return inverse;
-}
-
-static float write_code(wg_code_kind kind, const float *y, uint32_t dim, float inverse, float scale,
-                        uint8_t *code) // returns r0
+static void write_code(wg_code_kind kind, const float *y, uint32_t dim, uint8_t *code,
+                       wg_code_fit *fit)
 {
     float lanes[16] = {0};
 
     for (uint32_t i = 0; i < dim; i++) {
-        int32_t z = quantize(kind, y[i], inverse);
-        float rest = fmaf(-scale, (float)z, y[i]);
+        int32_t z = quantize(kind, y[i], fit->inverse);
+        float rest = fmaf(-fit->scale, (float)z, y[i]);
         component_put(kind, code, i, z);
         lanes[i % 16] = fmaf(rest, rest, lanes[i % 16]);
+        fit->code_square += (uint32_t)(z * z);
     }
-    return sqrtf(lanes_sum(lanes));
+    fit->rest_square = lanes_sum(lanes);
 }
 
-static float base_of(const wg_frame *frame, wg_code_kind kind, const wg_code_figures *figures,
-                     float center_product, float square)
+static float base_of(const wg_code_fit *fit, const wg_frame *frame, wg_code_kind kind, float norm,
+                     float residual)
 {
-    float norm = figures->norm, residual = figures->residual;
-
     if (frame->metric != WAGGLE_L2) {
-        float base = fmaf(-fabsf(center_product), BASE_SLACK, -center_product);
+        float base = fmaf(-fabsf(fit->center_product), BASE_SLACK, -fit->center_product);
         return fmaf(-frame->center_slack, norm + residual, base);
     }
-    if (kind == WG_CODE_B1) return square * frame->gains[kind].square;
+    if (kind == WG_CODE_B1) return fit->square * frame->gains[kind].square;
     return fmaf(-residual * residual, 1.0f + BASE_SLACK, norm * norm * (1.0f - BASE_SLACK));
-}
-
-static wg_code_figures open_figures(void)
-{
-    return (wg_code_figures){.residual = INFINITY};
 }
 
 static bool within(float norm) // false for NaN
 {
     return norm <= WG_CODE_NORM_MAX;
+}
+
+wg_code_figures wg_code_fit_figures(const wg_code_fit *fit, const wg_frame *frame,
+                                    wg_code_kind kind)
+{
+    wg_code_gains gains = frame->gains[kind];
+    float rest = sqrtf(fit->rest_square);
+    float norm = fit->scale * sqrtf((float)fit->code_square) * gains.norm;
+
+    if (fit->scale == 0.0f) { // nothing was estimated: all of it counts, also for 1-bit codes
+        gains.residual = frame->gains[WG_CODE_I8].residual;
+    }
+    float residual = fmaf(rest, gains.residual, fmaf(gains.drift, norm + rest, UNDERFLOW_PAD));
+    if (!within(norm) || !within(residual) || !within(frame->center_norm)) {
+        return (wg_code_figures){.residual = INFINITY}; // open
+    }
+    return (wg_code_figures){.scale = fit->scale,
+                             .residual = residual,
+                             .base = base_of(fit, frame, kind, norm, residual),
+                             .norm = norm};
 }
 
 void wg_code_encode(const wg_frame *frame, wg_code_kind kind, const float *row, uint8_t *code,
@@ -305,37 +321,15 @@ void wg_code_encode(const wg_frame *frame, wg_code_kind kind, const float *row, 
     WG_ASSERT(kind >= WG_CODE_I8 && kind <= WG_CODE_B1);
 
     uint32_t dim = frame->dim;
-    wg_code_gains gains = frame->gains[kind];
+    wg_code_fit fit = {0};
     float *y = scratch;
-    code_clear(kind, code, dim);
-    *figures = open_figures();
 
+    wg_code_clear(kind, code, dim);
     subtract_center(frame, row, y);
-    float center_product = lanes_dot(frame->center, y, dim);
+    fit.center_product = lanes_dot(frame->center, y, dim);
     if (frame->rotated) wg_rotate(y, dim, frame->seed);
-
-    float peak = 0.0f;
-    for (uint32_t i = 0; i < dim; i++) {
-        if (!within(fabsf(y[i]))) return; // open
-        peak = fabsf(y[i]) > peak ? fabsf(y[i]) : peak;
-    }
-
-    float square = lanes_dot(y, y, dim), rest = sqrtf(square);
-    wg_code_figures found = {0};
-    if (peak >= TINY) {
-        fit best = {0};
-        float inverse = choose_inverse(kind, y, dim, peak, &best);
-        found.scale = kind == WG_CODE_B1 ? square / best.product : best.product / best.square;
-        rest = write_code(kind, y, dim, inverse, found.scale, code);
-        found.norm = found.scale * sqrtf(best.square) * gains.norm;
-    } else if (kind == WG_CODE_B1) {
-        gains.residual =
-            frame->gains[WG_CODE_I8].residual; // nothing was estimated: all of it counts
-    }
-    found.residual =
-        fmaf(rest, gains.residual, fmaf(gains.drift, found.norm + rest, UNDERFLOW_PAD));
-    found.base = base_of(frame, kind, &found, center_product, square);
-    if (within(found.norm) && within(found.residual) && within(frame->center_norm)) {
-        *figures = found;
-    }
+    fit.square = lanes_dot(y, y, dim);
+    fit.peak = kind == WG_CODE_B1 ? absolute_sum(y, dim) : absolute_peak(y, dim);
+    if (wg_code_fit_scale(&fit, kind, dim)) write_code(kind, y, dim, code, &fit);
+    *figures = wg_code_fit_figures(&fit, frame, kind);
 }

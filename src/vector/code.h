@@ -17,17 +17,17 @@
 // The encoding, for whoever must repeat it bit for bit. All in float32, to nearest even, subnormals kept, fma rounded once.
 // dot(a, b) is the sum of sixteen lanes of docs/decisions/bit-identical-scores.md; L = ceil(dim / 16).
 //   1  d[i] = x[i] - c[i];  h = dot(c, d);  y = d, rotated in place if the frame is
-//   2  m = max |y[i]|. If m < 2^-60, then z is padding and s = 0. If not m <= 2^60: the row is open (below).
-//   3  int8:  z[i] = rint(y[i] * fl(127 / m))
-//      4-bit: for the clips f = 1, 0.85, 0.7, 0.55: a = fl(7.5 / fl(m f)), l[i] = clamp(floor(y[i] * a) + 8, 0, 15); kept
-//             is the first clip with the largest fl(fl(g / Z) * g), where g = dot(y, z), Z = sum z[i]^2 (exact, then fl)
-//      1-bit: z[i] = y[i] < 0 ? -1 : 1
-//   4  s = g / Z; for 1-bit s = dot(y, y) / g
-//   5  e[i] = fma(-s, z[i], y[i]);  r0 = sqrt(dot(e, e));  n0 = s * sqrt(Z) (Z rounded to float32)
-//   6  norm = n0 * norm_gain;  residual = fma(r0, residual_gain, fma(drift, norm + r0, 2^-66)); the gains are the frame's
-//   7  base, for l2:  fma(-residual * residual, 1 + 2^-18, (norm * norm) * (1 - 2^-18)); 1-bit: dot(y, y) * square_gain
+//   2  Q = dot(y, y). If Q < 2^-120, then z is padding, s = 0 and r0 = sqrt(Q). If not Q <= 2^120: the row is open (below).
+//   3  m = max |y[i]|; fl() says where roundings are:
+//      int8:  s = fl(m / 127);  a = fl(127 / m);  z[i] = rint(y[i] a) of the exact product
+//      4-bit: the width of a level is w = min(fma(m, 0.09, fl(0.06 t)), fl(0.36 t)), t = fl(sqrt(fl(Q / dim)));  s = w / 2;
+//             a = fl(1 / w);  l[i] = rint(clamp(fma(y[i], a, 7.5), 0, 15))
+//      1-bit: z[i] = y[i] < 0 ? -1 : 1;  s = fl(Q / g), g = dot(y, z)
+//   4  e[i] = fma(-s, z[i], y[i]);  r0 = sqrt(dot(e, e));  n0 = s * sqrt(Z), where Z = sum z[i]^2, exact and then rounded
+//   5  norm = n0 * norm_gain;  residual = fma(r0, residual_gain, fma(drift, norm + r0, 2^-66)); the gains are the frame's
+//   6  base, for l2:  fma(-residual * residual, 1 + 2^-18, (norm * norm) * (1 - 2^-18)); 1-bit: Q * square_gain
 //      for dot, cosine: fma(-center_slack, norm + residual, fma(-|h|, 2^-18, -h))
-//   8  The row is open unless norm, residual and center_norm are <= 2^60. It has s = norm = base = 0, residual = infinity.
+//   7  The row is open unless norm, residual and center_norm are <= 2^60. It has s = norm = base = 0, residual = infinity.
 #pragma once
 
 #include "vector/type.h"
@@ -41,6 +41,11 @@ typedef enum wg_code_kind {
 // Beyond this norm a row or a query is open: never excluded. It keeps every product below the range's end.
 #define WG_CODE_NORM_MAX 0x1p60f
 
+// Of the width of a level of 4-bit codes: how these were found is in certified-scan.md.
+#define WG_CODE_WIDTH_PEAK 0.09f
+#define WG_CODE_WIDTH_ROOT 0.06f
+#define WG_CODE_WIDTH_MOST 0.36f
+
 // What a scan reads beside the code of a row.
 typedef struct wg_code_figures {
     float scale;    // s >= 0: the image is s z
@@ -49,7 +54,7 @@ typedef struct wg_code_figures {
     float norm;     // >= |s z|
 } wg_code_figures;
 
-// The constants of step 6 and 7 that depend on frame and kind.
+// The constants of steps 5 and 6 that depend on frame and kind.
 typedef struct wg_code_gains {
     float norm;
     float residual;
@@ -92,6 +97,27 @@ size_t wg_code_stride(wg_code_kind kind, uint32_t dim); // a multiple of 64
 size_t wg_code_query_stride(uint32_t dim);
 void wg_code_encode(const wg_frame *frame, wg_code_kind kind, const float *row, uint8_t *code,
                     wg_code_figures *figures, float *scratch);
+
+// The encoding in parts, for kernels that make the passes over a row themselves: they fill in what steps 1 and 2 find, then what
+// step 4 finds, and everything else is done here.
+typedef struct wg_code_fit {
+    float center_product; // h
+    float square;         // Q
+    float peak;           // m; 1-bit: g
+    float scale;          // s
+    float inverse;        // a
+    float rest_square;    // dot(e, e)
+    uint32_t code_square; // Z
+} wg_code_fit;
+
+// Step 3. False: the row has no image, its code is padding and there is no step 4.
+bool wg_code_fit_scale(wg_code_fit *fit, wg_code_kind kind, uint32_t dim);
+// Steps 5 to 7.
+wg_code_figures wg_code_fit_figures(const wg_code_fit *fit, const wg_frame *frame,
+                                    wg_code_kind kind);
+
+// Every component of a code is padding.
+void wg_code_clear(wg_code_kind kind, uint8_t *code, uint32_t dim);
 
 // z of component i, and the exact sum of w[i] z[i]: the reference for every kernel.
 int32_t wg_code_component(wg_code_kind kind, const uint8_t *code, uint32_t i);

@@ -127,18 +127,30 @@ WG_TEST(residuals_and_norms_are_upper_bounds_and_close)
     }
 }
 
-// |x'|^2 = |v|^2 + |x' - v|^2: the scale is that of least squares.
-WG_TEST(the_scale_leaves_a_rest_at_right_angles)
+// Normal components lose by 4 bits about what they lose by the best uniform quantizer (Max 1960: 0.107 of the norm), uniform ones what
+// equal cells lose, and by 8 bits all lose what steps of the largest component lose.
+WG_TEST(a_code_loses_no_more_than_a_uniform_quantizer_must)
 {
     test_random random = {.state = test_seed(24)};
+    double norm, step;
 
-    for (uint32_t k = 0; k < 2; k++) {
-        fill(&random, row, 500);
-        wg_code_figures figures = encode(kinds[k], WAGGLE_L2, 500);
-        double norm = (double)figures.norm, residual = (double)figures.residual;
-        double sum = norm * norm + residual * residual;
-        WG_CHECK(fabs(dot(row, row, 500) - sum) < 1e-5 * sum);
+    fill(&random, row, 2048);
+    norm = sqrt(dot(row, row, 2048));
+    double residual = (double)encode(WG_CODE_I4, WAGGLE_L2, 2048).residual;
+    WG_CHECK(residual > 0.1 * norm && residual < 0.118 * norm); // the mean is 0.109
+    float peak = 0.0f;
+    for (uint32_t i = 0; i < 2048; i++) {
+        peak = fmaxf(peak, fabsf(row[i]));
     }
+    step = (double)peak / 127.0 / sqrt(12.0);
+    residual = (double)encode(WG_CODE_I8, WAGGLE_L2, 2048).residual;
+    WG_CHECK(residual < 1.05 * step * sqrt(2048.0));
+
+    for (uint32_t i = 0; i < 2048; i++) {
+        row[i] = (float)test_below(&random, 2001) / 1000.0f - 1.0f;
+    }
+    residual = (double)encode(WG_CODE_I4, WAGGLE_L2, 2048).residual;
+    WG_CHECK(residual < 1.05 * (0.125 / sqrt(12.0)) * sqrt(2048.0));
 }
 
 // The estimate of RaBitQ is unbiased since the image's product with the row is the row's square.
@@ -160,7 +172,7 @@ WG_TEST(the_image_of_one_bit_projects_to_the_row)
 WG_TEST(bytes_lie_as_documented)
 {
     for (uint32_t i = 0; i < 130; i++) {
-        row[i] = (float)(i % 16) - 7.5f;
+        row[i] = (float)(i % 16) - 7.5f; // nearly uniform: levels are one apart
     }
     encode(WG_CODE_I4, WAGGLE_L2, 130);
     for (uint32_t j = 0; j < 64; j++) {
@@ -276,8 +288,8 @@ WG_TEST(a_huge_center_opens_all_rows)
 // The codes are a format: these bytes and figures may not change with compiler or machine.
 WG_TEST(codes_are_the_same_everywhere)
 {
-    static const uint32_t expected[] = {1888259160u, 1658650700u, 3739709727u,
-                                        1649680423u, 2854921227u, 937442189u};
+    static const uint32_t expected[] = {1888259160u, 4011168085u, 974638061u,
+                                        4239602710u, 2854921227u, 937442189u};
     uint32_t found[6];
     wg_frame frame;
 

@@ -17,13 +17,47 @@ static uint32_t block_levels(uint32_t dim) // log2 of P
     return 31u - (uint32_t)__builtin_clz(dim);
 }
 
-static void flip_signs(float *block, uint32_t size, uint64_t seed, uint32_t pass)
+uint32_t wg_rotation_block(uint32_t dim)
 {
+    return 1u << block_levels(dim);
+}
+
+uint32_t wg_rotation_passes(uint32_t dim)
+{
+    return wg_rotation_block(dim) < dim ? 2 : 1;
+}
+
+static float block_factor(uint32_t levels)
+{
+    float odd = levels % 2 == 0 ? 1.0f : 0x1.6a09e6p-1f; // sqrt(1/2), nearest
+    return odd / (float)(1u << levels / 2);
+}
+
+// Bit i % 64 of word says whether component i changes its sign.
+static uint64_t pass_word(uint64_t seed, uint32_t pass, uint32_t i)
+{
+    return sign_word(seed, (uint64_t)pass * PASS_WORDS + i / 64);
+}
+
+void wg_rotation_factors(uint32_t dim, uint64_t seed, uint32_t pass, float *factors)
+{
+    float factor = block_factor(block_levels(dim));
     uint64_t word = 0;
 
-    for (uint32_t i = 0; i < size; i++) {
-        if (i % 64 == 0) word = sign_word(seed, (uint64_t)pass * PASS_WORDS + i / 64);
-        if (word >> i % 64 & 1u) block[i] = -block[i];
+    for (uint32_t i = 0; i < wg_rotation_block(dim); i++) {
+        if (i % 64 == 0) word = pass_word(seed, pass, i);
+        factors[i] = (word >> i % 64 & 1u) != 0 ? -factor : factor;
+    }
+}
+
+static void scale(float *block, uint32_t levels, uint64_t seed, uint32_t pass)
+{
+    float factor = block_factor(levels);
+    uint64_t word = 0;
+
+    for (uint32_t i = 0; i < 1u << levels; i++) {
+        if (i % 64 == 0) word = pass_word(seed, pass, i);
+        block[i] *= (word >> i % 64 & 1u) != 0 ? -factor : factor;
     }
 }
 
@@ -42,32 +76,21 @@ static void transform(float *block, uint32_t levels)
     }
 }
 
-static void scale(float *block, uint32_t levels)
-{
-    float factor = levels % 2 == 0 ? 1.0f : 0x1.6a09e6p-1f; // sqrt(1/2), nearest
-
-    factor /= (float)(1u << levels / 2);
-    for (uint32_t i = 0; i < 1u << levels; i++) {
-        block[i] *= factor;
-    }
-}
-
 void wg_rotate(float *row, uint32_t dim, uint64_t seed)
 {
     WG_ASSERT(dim > 0 && dim <= WAGGLE_DIM_MAX);
 
     uint32_t levels = block_levels(dim);
     uint32_t size = 1u << levels;
-    for (uint32_t pass = 0; pass < (size < dim ? 2u : 1u); pass++) {
+    for (uint32_t pass = 0; pass < wg_rotation_passes(dim); pass++) {
         float *block = pass == 0 ? row : row + (dim - size);
-        flip_signs(block, size, seed, pass);
+        scale(block, levels, seed, pass);
         transform(block, levels);
-        scale(block, levels);
     }
 }
 
 uint32_t wg_rotation_roundings(uint32_t dim)
 {
     WG_ASSERT(dim > 0 && dim <= WAGGLE_DIM_MAX);
-    return 2 * (block_levels(dim) + 2); // levels, the factor, the multiplication
+    return 2 * (block_levels(dim) + 2); // the factor, the multiplication, levels
 }

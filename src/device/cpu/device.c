@@ -1,5 +1,6 @@
 #include "base/system.h"
 #include "device/cpu/cpu.h"
+#include "device/cpu/encode.h"
 #include "device/cpu/scan.h"
 
 #include <stdio.h>
@@ -91,11 +92,17 @@ static waggle_status cpu_flat_search(wg_device *device, const wg_flat_job *job, 
     return wg_cpu_scan(cpu->pool, cpu->kernels, job, error);
 }
 
+static waggle_status cpu_encode(wg_device *device, const wg_encode_job *job, waggle_error *error)
+{
+    return wg_cpu_encode(((cpu_device *)device)->kernels, job, error);
+}
+
 static const wg_device_ops cpu_ops = {
     .backend = "cpu",
     .describe = cpu_describe,
     .close = cpu_close,
     .flat_search = cpu_flat_search,
+    .encode = cpu_encode,
 };
 
 waggle_status wg_device_cpu_open(uint32_t threads, wg_device **device, waggle_error *error)

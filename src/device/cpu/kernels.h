@@ -82,8 +82,26 @@ typedef void (*wg_codes_panel_fn)(const uint8_t *codes, size_t stride, uint32_t 
                                   const int8_t *panel, uint32_t width, uint32_t dim,
                                   const wg_codes_limits *limits, uint64_t *masks);
 
-// Codes of row_count rows of float32, f16 or bf16: what wg_code_encode() gives, bit for bit. scratch holds dim floats, rounded
-// up to 64, twice, aligned to 64.
+// Codes of row_count rows of float32, f16 or bf16: what wg_code_encode() gives, bit for bit. rows as in wg_encode_job. scratch holds
+// wg_encode_scratch() floats, aligned to 64.
+#define WG_ENCODE_ROWS 16u // at most, at a time: their 16 KiB stay in the first-level cache
+
+static inline size_t wg_encode_stride(uint32_t dim) // floats of a row in scratch
+{
+    return (size_t)wg_round_up(dim, 128);
+}
+
+static inline uint32_t wg_encode_rows(uint32_t dim)
+{
+    size_t rows = 4096 / wg_encode_stride(dim);
+    return (uint32_t)WG_MIN(WG_MAX(rows, 1), WG_ENCODE_ROWS);
+}
+
+static inline size_t wg_encode_scratch(uint32_t dim) // the center, two passes of a rotation, rows
+{
+    return (3 + wg_encode_rows(dim)) * wg_encode_stride(dim);
+}
+
 typedef void (*wg_encode_fn)(const wg_frame *frame, const void *rows, size_t row_stride,
                              waggle_type type, uint32_t row_count, uint8_t *codes,
                              wg_code_figures *figures, float *scratch);

@@ -1,5 +1,6 @@
 // AVX2 with FMA and F16C: two registers are the 16 lanes.
 #include "device/cpu/kernels.h"
+#include "vector/rotation.h"
 
 #if defined(__x86_64__)
 #include <assert.h>
@@ -349,6 +350,64 @@ INLINE vf va_rows(const va *rows, bool twice, int32_t minus)
     return (vf){rows_half(rows, twice, minus), rows_half(rows + 8, twice, minus)};
 }
 
+// ---- Encoders ----------------------------------------------------------------------------------
+
+#define WG_ROTATE_VECTORS 4u
+
+INLINE vf vf_min(vf a, vf b)
+{
+    return (vf){_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
+}
+
+INLINE vf vf_head(vf v, uint32_t count)
+{
+    static const int32_t mask[32] = {-1, -1, -1, -1, -1, -1, -1, -1,
+                                     -1, -1, -1, -1, -1, -1, -1, -1};
+    const int32_t *from = mask + 16 - count;
+    __m256i low = _mm256_loadu_si256((const void *)from);
+    __m256i high = _mm256_loadu_si256((const void *)(from + 8));
+    return (vf){_mm256_and_ps(v.low, _mm256_castsi256_ps(low)),
+                _mm256_and_ps(v.high, _mm256_castsi256_ps(high))};
+}
+
+INLINE void vf_bytes(uint8_t *p, vf v)
+{
+    const __m256i byte = _mm256_set1_epi32(255);
+    __m256i low = _mm256_and_si256(_mm256_castps_si256(v.low), byte);
+    __m256i high = _mm256_and_si256(_mm256_castps_si256(v.high), byte);
+    __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8);
+    __m128i first = _mm256_castsi256_si128(words), second = _mm256_extracti128_si256(words, 1);
+    _mm_storeu_si128((void *)p, _mm_packus_epi16(first, second));
+}
+
+// A lane's partner plus the lane or minus the lane, rounded once: the multiplication by 1 or -1 is exact.
+INLINE vf vf_mix1(vf v)
+{
+    const __m256 one = _mm256_setr_ps(1, -1, 1, -1, 1, -1, 1, -1);
+    return (vf){_mm256_fmadd_ps(v.low, one, _mm256_permute_ps(v.low, 0xb1)),
+                _mm256_fmadd_ps(v.high, one, _mm256_permute_ps(v.high, 0xb1))};
+}
+
+INLINE vf vf_mix2(vf v)
+{
+    const __m256 one = _mm256_setr_ps(1, 1, -1, -1, 1, 1, -1, -1);
+    return (vf){_mm256_fmadd_ps(v.low, one, _mm256_permute_ps(v.low, 0x4e)),
+                _mm256_fmadd_ps(v.high, one, _mm256_permute_ps(v.high, 0x4e))};
+}
+
+INLINE vf vf_mix4(vf v)
+{
+    const __m256 one = _mm256_setr_ps(1, 1, 1, 1, -1, -1, -1, -1);
+    return (vf){_mm256_fmadd_ps(v.low, one, _mm256_permute2f128_ps(v.low, v.low, 1)),
+                _mm256_fmadd_ps(v.high, one, _mm256_permute2f128_ps(v.high, v.high, 1))};
+}
+
+INLINE vf vf_mix8(vf v)
+{
+    return (vf){_mm256_add_ps(v.low, v.high), _mm256_sub_ps(v.low, v.high)};
+}
+
+#include "device/cpu/encode_template.h"
 #include "device/cpu/kernels_template.h"
 
 #if defined(__clang__)

@@ -1,5 +1,6 @@
 // NEON: four registers are the 16 lanes. Every AArch64 processor has it.
 #include "device/cpu/kernels.h"
+#include "vector/rotation.h"
 
 #if defined(__aarch64__)
 #include <arm_neon.h>
@@ -324,6 +325,73 @@ INLINE vf va_rows(const va *rows, bool twice, int32_t minus)
                 rows_quarter(rows + 8, twice, minus), rows_quarter(rows + 12, twice, minus)};
 }
 
+// ---- Encoders ----------------------------------------------------------------------------------
+
+#define WG_ROTATE_VECTORS 4u
+
+INLINE vf vf_min(vf x, vf y)
+{
+    return (vf){vminq_f32(x.a, y.a), vminq_f32(x.b, y.b), vminq_f32(x.c, y.c), vminq_f32(x.d, y.d)};
+}
+
+INLINE float32x4_t head_quarter(float32x4_t x, const uint32_t *mask)
+{
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), vld1q_u32(mask)));
+}
+
+INLINE vf vf_head(vf x, uint32_t count)
+{
+    static const uint32_t mask[32] = {~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u,
+                                      ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u};
+    const uint32_t *from = mask + 16 - count;
+    return (vf){head_quarter(x.a, from), head_quarter(x.b, from + 4), head_quarter(x.c, from + 8),
+                head_quarter(x.d, from + 12)};
+}
+
+INLINE uint16x8_t narrow_half(float32x4_t x, float32x4_t y)
+{
+    return vcombine_u16(vmovn_u32(vreinterpretq_u32_f32(x)), vmovn_u32(vreinterpretq_u32_f32(y)));
+}
+
+INLINE void vf_bytes(uint8_t *p, vf x)
+{
+    vst1q_u8(p, vcombine_u8(vmovn_u16(narrow_half(x.a, x.b)), vmovn_u16(narrow_half(x.c, x.d))));
+}
+
+// A lane's partner plus the lane or minus the lane, rounded once: the multiplication by 1 or -1 is exact.
+INLINE float32x4_t mix1_quarter(float32x4_t x)
+{
+    static const float one[4] = {1, -1, 1, -1};
+    return vfmaq_f32(vrev64q_f32(x), x, vld1q_f32(one));
+}
+
+INLINE vf vf_mix1(vf x)
+{
+    return (vf){mix1_quarter(x.a), mix1_quarter(x.b), mix1_quarter(x.c), mix1_quarter(x.d)};
+}
+
+INLINE float32x4_t mix2_quarter(float32x4_t x)
+{
+    static const float one[4] = {1, 1, -1, -1};
+    return vfmaq_f32(vextq_f32(x, x, 2), x, vld1q_f32(one));
+}
+
+INLINE vf vf_mix2(vf x)
+{
+    return (vf){mix2_quarter(x.a), mix2_quarter(x.b), mix2_quarter(x.c), mix2_quarter(x.d)};
+}
+
+INLINE vf vf_mix4(vf x)
+{
+    return (vf){vaddq_f32(x.a, x.b), vsubq_f32(x.a, x.b), vaddq_f32(x.c, x.d), vsubq_f32(x.c, x.d)};
+}
+
+INLINE vf vf_mix8(vf x)
+{
+    return (vf){vaddq_f32(x.a, x.c), vaddq_f32(x.b, x.d), vsubq_f32(x.a, x.c), vsubq_f32(x.b, x.d)};
+}
+
+#include "device/cpu/encode_template.h"
 #include "device/cpu/kernels_template.h"
 
 #endif

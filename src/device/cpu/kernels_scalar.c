@@ -261,4 +261,31 @@ CODES(i8, WG_CODE_I8)
 CODES(i4, WG_CODE_I4)
 CODES(b1, WG_CODE_B1)
 
+// ---- Encoders: the reference itself ------------------------------------------------------------
+
+INLINE void encode(wg_code_kind kind, const wg_frame *frame, const void *rows, size_t row_stride,
+                   waggle_type type, uint32_t row_count, uint8_t *codes, wg_code_figures *figures,
+                   float *scratch)
+{
+    float *row = scratch, *rest = scratch + wg_encode_stride(frame->dim);
+
+    for (uint32_t r = 0; r < row_count; r++) {
+        wg_row_to_f32(type, (const uint8_t *)rows + r * row_stride, frame->dim, row);
+        wg_code_encode(frame, kind, row, codes + r * wg_code_stride(kind, frame->dim), &figures[r],
+                       rest);
+    }
+}
+
+#define WG_ENCODE(name, kind)                                                             \
+    static void encode_##name(const wg_frame *frame, const void *rows, size_t row_stride, \
+                              waggle_type type, uint32_t row_count, uint8_t *codes,       \
+                              wg_code_figures *figures, float *scratch)                   \
+    {                                                                                     \
+        encode(kind, frame, rows, row_stride, type, row_count, codes, figures, scratch);  \
+    }
+
+WG_ENCODE(i8, WG_CODE_I8)
+WG_ENCODE(i4, WG_CODE_I4)
+WG_ENCODE(b1, WG_CODE_B1)
+
 #include "device/cpu/kernels_template.h"

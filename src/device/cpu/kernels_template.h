@@ -15,6 +15,7 @@
 //   WG_PANEL_ROWS, _VECTORS rows and vf of queries at a time for a panel; _VECTORS 0 = no panel. Beside the words
 //                           above, a panel takes vf_splat (one float32 in all lanes), vf_below (bit j: lane j of a is
 //                           below b's), vf_store, vf_u8 and vf_i8
+//   encode_i8, _i4, _b1     the encoders: encode_template.h, or the level's own
 //   WG_PANEL_BYTES          defined: there are va_splat, va_load, va_dot and va_float for panels of bytes
 //                           For codes: codes_template.h. Without panels, a level defines codes_i8, _i4 and _b1 itself
 //
@@ -446,9 +447,10 @@ const wg_kernels WG_LEVEL = {
     .widen = {[WAGGLE_F16] = widen_f16,
               [WAGGLE_BF16] = widen_bf16,
               [WAGGLE_U8] = widen_u8,
-              [WAGGLE_I8] = widen_i8       },
+              [WAGGLE_I8] = widen_i8                                                                            },
 #endif
-    .codes = {    [WG_CODE_I8] = codes_i8,      [WG_CODE_I4] = codes_i4, [WG_CODE_B1] = codes_b1},
+    .codes = {                                                                      [WG_CODE_I8] = codes_i8,                       [WG_CODE_I4] = codes_i4, [WG_CODE_B1] = codes_b1},
+    .encode = { [WG_CODE_I8] = encode_i8,                                              [WG_CODE_I4] = encode_i4,                                           [WG_CODE_B1] = encode_b1                                       },
     .tile =
         {
               [WAGGLE_L2] = WG_OF_TYPES(l2),

@@ -328,4 +328,49 @@ INLINE vf va_rows(const va *rows, bool twice, int32_t minus)
     return _mm512_cvtepi32_ps(_mm512_sub_epi32(sums, _mm512_set1_epi32(minus)));
 }
 
+// ---- Encoders ----------------------------------------------------------------------------------
+
+#define WG_ROTATE_VECTORS 8u
+
+INLINE vf vf_min(vf a, vf b)
+{
+    return _mm512_min_ps(a, b);
+}
+
+INLINE vf vf_head(vf v, uint32_t count)
+{
+    return _mm512_maskz_mov_ps((__mmask16)((1u << count) - 1u), v);
+}
+
+INLINE void vf_bytes(uint8_t *p, vf v)
+{
+    _mm_storeu_si128((void *)p, _mm512_cvtepi32_epi8(_mm512_castps_si512(v)));
+}
+
+// A lane's partner plus the lane or minus the lane, rounded once: the multiplication by 1 or -1 is exact.
+INLINE vf vf_mix1(vf v)
+{
+    const __m512 one = _mm512_setr4_ps(1, -1, 1, -1);
+    return _mm512_fmadd_ps(v, one, _mm512_permute_ps(v, 0xb1));
+}
+
+INLINE vf vf_mix2(vf v)
+{
+    const __m512 one = _mm512_setr4_ps(1, 1, -1, -1);
+    return _mm512_fmadd_ps(v, one, _mm512_permute_ps(v, 0x4e));
+}
+
+INLINE vf vf_mix4(vf v)
+{
+    const __m512 one = _mm512_setr_ps(1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1, -1, -1);
+    return _mm512_fmadd_ps(v, one, _mm512_shuffle_f32x4(v, v, 0xb1));
+}
+
+INLINE vf vf_mix8(vf v)
+{
+    const __m512 one = _mm512_setr_ps(1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1);
+    return _mm512_fmadd_ps(v, one, _mm512_shuffle_f32x4(v, v, 0x4e));
+}
+
+#include "device/cpu/encode_template.h"
 #include "device/cpu/kernels_template.h"
