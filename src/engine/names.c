@@ -1,4 +1,4 @@
-// The parts of waggle.h that need no database: version, types, metrics, ids as text.
+// The parts of waggle.h that need no database: version, types, metrics, scans, ids as text.
 #include "base/bytes.h"
 #include "base/json.h"
 #include "storage/ids.h"
@@ -27,7 +27,16 @@ bool waggle_metric_supports(waggle_metric metric, waggle_type type)
     return wg_metric_supports(metric, type);
 }
 
-// Names of types and metrics, from 1 on.
+const char *waggle_scan_name(waggle_scan scan)
+{
+    static const char *const names[] = {[WAGGLE_SCAN_AUTO] = "auto",
+                                        [WAGGLE_SCAN_F32] = "f32",
+                                        [WAGGLE_SCAN_CERTIFIED] = "certified",
+                                        [WAGGLE_SCAN_PROBABLE] = "probable"};
+    return (size_t)scan < WG_COUNT(names) ? names[scan] : NULL;
+}
+
+// Names of types, metrics and scans, from 1 on.
 typedef const char *(*name_fn)(uint32_t number);
 
 static const char *type_name_at(uint32_t number)
@@ -38,6 +47,11 @@ static const char *type_name_at(uint32_t number)
 static const char *metric_name_at(uint32_t number)
 {
     return wg_metric_name((waggle_metric)number);
+}
+
+static const char *scan_name_at(uint32_t number)
+{
+    return waggle_scan_name((waggle_scan)number);
 }
 
 // The number of a word, or an error that lists what there is.
@@ -73,6 +87,14 @@ waggle_status waggle_metric_parse(const char *name, waggle_metric *metric, waggl
     uint32_t found = 0;
     waggle_status status = word_find("metric", metric_name_at, name, &found, error);
     if (status == WAGGLE_OK) *metric = (waggle_metric)found;
+    return status;
+}
+
+waggle_status waggle_scan_parse(const char *name, waggle_scan *scan, waggle_error *error)
+{
+    uint32_t found = 0;
+    waggle_status status = word_find("scan", scan_name_at, name, &found, error);
+    if (status == WAGGLE_OK) *scan = (waggle_scan)found;
     return status;
 }
 

@@ -7,7 +7,7 @@ WG_TEST(the_version_is_that_of_the_header)
     WG_CHECK_TEXT(waggle_version(), WAGGLE_VERSION);
 }
 
-WG_TEST(every_type_and_metric_has_a_name_that_reads_back)
+WG_TEST(every_type_metric_and_scan_has_a_name_that_reads_back)
 {
     waggle_error error;
     for (int type = WAGGLE_F32; type <= WAGGLE_B1; type++) {
@@ -20,6 +20,14 @@ WG_TEST(every_type_and_metric_has_a_name_that_reads_back)
         WG_OK(waggle_metric_parse(waggle_metric_name((waggle_metric)metric), &back, &error));
         WG_CHECK_U64(back, metric);
     }
+    for (int scan = WAGGLE_SCAN_AUTO; scan <= WAGGLE_SCAN_PROBABLE; scan++) {
+        waggle_scan back = WAGGLE_SCAN_DEFAULT;
+        WG_OK(waggle_scan_parse(waggle_scan_name((waggle_scan)scan), &back, &error));
+        WG_CHECK_U64(back, scan);
+    }
+    WG_CHECK(waggle_scan_name(WAGGLE_SCAN_DEFAULT) == NULL);
+    WG_CHECK(waggle_scan_name((waggle_scan)5) == NULL);
+    WG_CHECK(waggle_scan_name((waggle_scan)-1) == NULL);
     WG_CHECK(waggle_type_name((waggle_type)99) == NULL);
     WG_CHECK(waggle_type_name(WAGGLE_TYPE_DEFAULT) == NULL);
     WG_CHECK(waggle_metric_name((waggle_metric)99) == NULL);
@@ -34,6 +42,9 @@ WG_TEST(unknown_words_are_named_with_what_there_is)
     WG_CHECK(strstr(error.message, "f32, f16, bf16, u8, i8, b1") != NULL);
     WG_FAILS_WITH(WAGGLE_INVALID, "\"euclid\"", waggle_metric_parse("euclid", &metric, &error));
     WG_CHECK(strstr(error.message, "l2, cosine, dot, l1, linf, hamming") != NULL);
+    waggle_scan scan;
+    WG_FAILS_WITH(WAGGLE_INVALID, "\"exact\"", waggle_scan_parse("exact", &scan, &error));
+    WG_CHECK(strstr(error.message, "auto, f32, certified, probable") != NULL);
     WG_FAILS(WAGGLE_INVALID, waggle_type_parse(NULL, &type, &error));
 }
 

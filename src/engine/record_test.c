@@ -11,6 +11,7 @@ static wg_spec *spec_make(void)
         {.name = "text", .dim = 3         },
         { .name = "",     .dim = 17, .type = WAGGLE_B1}
     };
+    vectors[0].scan = WAGGLE_SCAN_CERTIFIED;
     WG_OK(wg_spec_create(NULL, waggle_collection_spec(.vectors = vectors, .vector_count = 2), &spec,
                          &error));
     return spec;
@@ -29,6 +30,10 @@ WG_TEST(a_description_reads_back_with_its_defaults)
     WG_CHECK_U64(back->count, 2);
     WG_CHECK_U64(back->fields[0].metric, WAGGLE_COSINE);
     WG_CHECK(back->fields[0].normalized && back->fields[0].keeps_norm);
+    WG_CHECK_U64(back->fields[0].scan, WAGGLE_SCAN_CERTIFIED);
+    WG_CHECK(back->fields[0].coded);
+    WG_CHECK_U64(back->fields[1].scan, WAGGLE_SCAN_AUTO);
+    WG_CHECK(!back->fields[1].coded); // there are no codes of bits
     WG_CHECK_U64(back->fields[1].metric, WAGGLE_HAMMING);
     WG_CHECK_U64(back->fields[1].size, 3);
     WG_OK(wg_spec_find(back, NULL, &index, &error));
@@ -63,18 +68,82 @@ WG_TEST(a_damaged_description_is_an_error)
     wg_buffer_finish(&bytes);
 }
 
-// Decodes a description of one vector, with a version, a count and a name.
-static waggle_status decode_named(const char *name, size_t name_size, size_t behind,
-                                  waggle_error *error)
+// Decodes a description of one vector, with a version, a count, a scan and a name.
+static waggle_status decode_scanned(waggle_metric metric, uint8_t scan, const char *name,
+                                    size_t name_size, size_t behind, waggle_error *error)
 {
-    uint8_t bytes[64] = {1, 0, 0, 0, 1, 0, 0, 0, WAGGLE_F32, WAGGLE_L2};
+    uint8_t bytes[64] = {2, 0, 0, 0, 1, 0, 0, 0, WAGGLE_F32, (uint8_t)metric};
     wg_spec *spec = NULL;
     wg_put16(bytes + 10, (uint16_t)name_size);
     wg_put32(bytes + 12, 3);
-    memcpy(bytes + 16, name, name_size);
-    waggle_status status = wg_spec_decode(NULL, bytes, 16 + name_size + behind, &spec, error);
+    bytes[16] = scan;
+    memcpy(bytes + 17, name, name_size);
+    waggle_status status = wg_spec_decode(NULL, bytes, 17 + name_size + behind, &spec, error);
     wg_free(spec);
     return status;
+}
+
+static waggle_status decode_named(const char *name, size_t name_size, size_t behind,
+                                  waggle_error *error)
+{
+    return decode_scanned(WAGGLE_L2, WAGGLE_SCAN_AUTO, name, name_size, behind, error);
+}
+
+WG_TEST(a_description_of_before_there_were_scans_is_read_as_auto)
+{
+    static const uint8_t old[] = {1,         0, 0, 0, 1, 0, 0, 0,  WAGGLE_F32,
+                                  WAGGLE_L2, 1, 0, 3, 0, 0, 0, 'v'};
+    static const uint8_t newer[] = {3, 0, 0, 0, 1, 0, 0, 0};
+    waggle_error error;
+    wg_spec *spec = NULL;
+    WG_OK(wg_spec_decode(NULL, old, sizeof old, &spec, &error));
+    WG_CHECK_TEXT(spec->fields[0].name, "v");
+    WG_CHECK_U64(spec->fields[0].dim, 3);
+    WG_CHECK_U64(spec->fields[0].scan, WAGGLE_SCAN_AUTO);
+    WG_CHECK(spec->fields[0].coded);
+    wg_free(spec);
+    WG_FAILS_WITH(WAGGLE_FORMAT_VERSION, "format 3; this library reads 1 to 2",
+                  wg_spec_decode(NULL, newer, sizeof newer, &spec, &error));
+}
+
+WG_TEST(a_scan_that_is_unknown_or_needs_codes_that_cannot_be_is_refused)
+{
+    static const struct {
+        waggle_type type;
+        waggle_metric metric;
+        waggle_scan scan;
+        const char *why; // NULL = it is fine
+    } cases[] = {
+        {WAGGLE_F32, WAGGLE_L2,      WAGGLE_SCAN_PROBABLE,  NULL                             },
+        {WAGGLE_F16, WAGGLE_COSINE,  WAGGLE_SCAN_CERTIFIED, NULL                             },
+        {WAGGLE_I8,  WAGGLE_L2,      WAGGLE_SCAN_AUTO,      NULL                             },
+        {WAGGLE_B1,  WAGGLE_HAMMING, WAGGLE_SCAN_F32,       NULL                             },
+        {WAGGLE_F32, WAGGLE_L2,      (waggle_scan)5,        "scan 5 is not known"            },
+        {WAGGLE_F32, WAGGLE_L2,      (waggle_scan)-1,       "scan -1 is not known"           },
+        {WAGGLE_F32, WAGGLE_L1,      WAGGLE_SCAN_CERTIFIED, "certified needs codes"          },
+        {WAGGLE_U8,  WAGGLE_DOT,     WAGGLE_SCAN_PROBABLE,  "metric dot over element type u8"},
+    };
+
+    waggle_error error;
+    for (size_t i = 0; i < WG_COUNT(cases); i++) {
+        wg_spec *spec = NULL;
+        waggle_vector_spec vector = {
+            .dim = 4, .type = cases[i].type, .metric = cases[i].metric, .scan = cases[i].scan};
+        const waggle_collection_spec *given =
+            waggle_collection_spec(.vectors = &vector, .vector_count = 1);
+        if (cases[i].why == NULL) {
+            WG_OK(wg_spec_create(NULL, given, &spec, &error));
+            wg_spec_show(spec, &vector);
+            WG_CHECK_U64(vector.scan, cases[i].scan);
+        } else {
+            WG_FAILS_WITH(WAGGLE_INVALID, cases[i].why, wg_spec_create(NULL, given, &spec, &error));
+        }
+        wg_free(spec);
+    }
+    WG_OK(decode_scanned(WAGGLE_L2, WAGGLE_SCAN_PROBABLE, "v", 1, 0, &error));
+    WG_FAILS(WAGGLE_CORRUPT, decode_scanned(WAGGLE_L2, WAGGLE_SCAN_DEFAULT, "v", 1, 0, &error));
+    WG_FAILS(WAGGLE_CORRUPT, decode_scanned(WAGGLE_L2, 5, "v", 1, 0, &error));
+    WG_FAILS(WAGGLE_CORRUPT, decode_scanned(WAGGLE_L1, WAGGLE_SCAN_CERTIFIED, "v", 1, 0, &error));
 }
 
 WG_TEST(a_description_that_could_not_be_made_is_not_read)

@@ -3,10 +3,12 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "engine/options.h"
+#include "vector/code.h"
 
 #include <stdio.h>
 
-#define SPEC_VERSION 1u
+#define SPEC_VERSION 2u
+#define SPEC_VERSION_NO_SCAN 1u
 
 static void field_derive(wg_vector_field *field)
 {
@@ -14,6 +16,7 @@ static void field_derive(wg_vector_field *field)
     field->stride = wg_row_stride(field->type, field->dim);
     field->keeps_norm = field->metric == WAGGLE_COSINE;
     field->normalized = field->keeps_norm && wg_type_is_float(field->type);
+    field->coded = field->scan != WAGGLE_SCAN_F32 && wg_code_supports(field->metric, field->type);
 }
 
 static void spec_derive(wg_spec *spec)
@@ -52,6 +55,19 @@ waggle_status wg_collection_name_check(const char *name, waggle_error *error)
     return name_check("collection's name", name, WAGGLE_NAME_SIZE_MAX, error);
 }
 
+static waggle_status scan_check(const wg_vector_field *field, waggle_error *error)
+{
+    const char *name = waggle_scan_name(field->scan);
+    if (name == NULL)
+        return wg_fail(error, WAGGLE_INVALID, "scan %d is not known", (int)field->scan);
+    if (field->scan < WAGGLE_SCAN_CERTIFIED || wg_code_supports(field->metric, field->type))
+        return WAGGLE_OK;
+    return wg_fail(error, WAGGLE_INVALID,
+                   "scan %s needs codes, and there are none for metric %s over element type %s: "
+                   "they are for l2, cosine and dot over f32, f16 and bf16",
+                   name, waggle_metric_name(field->metric), waggle_type_name(field->type));
+}
+
 static waggle_status field_check(const wg_vector_field *field, waggle_error *error)
 {
     if (field->dim < 1 || field->dim > WAGGLE_DIM_MAX)
@@ -64,7 +80,7 @@ static waggle_status field_check(const wg_vector_field *field, waggle_error *err
     if (!waggle_metric_supports(field->metric, field->type))
         return wg_fail(error, WAGGLE_INVALID, "metric %s does not go with element type %s",
                        waggle_metric_name(field->metric), waggle_type_name(field->type));
-    return WAGGLE_OK;
+    return scan_check(field, error);
 }
 
 static waggle_metric metric_default(waggle_type type)
@@ -85,6 +101,7 @@ static waggle_status field_set(wg_vector_field *field, const waggle_vector_spec 
     field->type = given->type == WAGGLE_TYPE_DEFAULT ? WAGGLE_F32 : given->type;
     field->metric =
         given->metric == WAGGLE_METRIC_DEFAULT ? metric_default(field->type) : given->metric;
+    field->scan = given->scan == WAGGLE_SCAN_DEFAULT ? WAGGLE_SCAN_AUTO : given->scan;
     return field_check(field, error);
 }
 
@@ -143,21 +160,25 @@ waggle_status wg_spec_encode(const wg_spec *spec, wg_buffer *target, waggle_erro
     for (uint32_t i = 0; i < spec->count; i++) {
         const wg_vector_field *field = &spec->fields[i];
         size_t name_size = strlen(field->name);
-        uint8_t fixed[8] = {(uint8_t)field->type, (uint8_t)field->metric};
+        uint8_t fixed[9] = {(uint8_t)field->type, (uint8_t)field->metric};
         wg_put16(fixed + 2, (uint16_t)name_size);
         wg_put32(fixed + 4, field->dim);
+        fixed[8] = (uint8_t)field->scan;
         ok = ok && wg_buffer_append(target, fixed, sizeof fixed) &&
              wg_buffer_append(target, field->name, name_size);
     }
     return ok ? WAGGLE_OK : wg_fail_memory(error, sizeof *spec, "the collection's description");
 }
 
-static waggle_status field_decode(wg_reader *reader, wg_vector_field *field, waggle_error *error)
+static waggle_status field_decode(wg_reader *reader, uint32_t version, wg_vector_field *field,
+                                  waggle_error *error)
 {
     field->type = (waggle_type)wg_read8(reader);
     field->metric = (waggle_metric)wg_read8(reader);
     uint16_t name_size = wg_read16(reader);
     field->dim = wg_read32(reader);
+    field->scan =
+        version == SPEC_VERSION_NO_SCAN ? WAGGLE_SCAN_AUTO : (waggle_scan)wg_read8(reader);
     const char *name = wg_read_bytes(reader, name_size);
     if (name == NULL || name_size > WAGGLE_VECTOR_NAME_SIZE_MAX ||
         memchr(name, 0, name_size) != NULL)
@@ -176,14 +197,14 @@ waggle_status wg_spec_decode(wg_heap *heap, const void *data, size_t size, wg_sp
     uint32_t count = wg_read32(&reader);
     if (reader.failed)
         return wg_fail(error, WAGGLE_CORRUPT, "a collection's description has %zu bytes", size);
-    if (version != SPEC_VERSION)
+    if (version < SPEC_VERSION_NO_SCAN || version > SPEC_VERSION)
         return wg_fail(error, WAGGLE_FORMAT_VERSION,
-                       "a collection's description has format %u; this library reads %u", version,
-                       SPEC_VERSION);
+                       "a collection's description has format %u; this library reads %u to %u",
+                       version, SPEC_VERSION_NO_SCAN, SPEC_VERSION);
     wg_spec *made = NULL;
     waggle_status status = spec_alloc(heap, count, &made, error);
     for (uint32_t i = 0; status == WAGGLE_OK && i < count; i++)
-        status = field_decode(&reader, &made->fields[i], error);
+        status = field_decode(&reader, version, &made->fields[i], error);
     if (status == WAGGLE_OK) status = names_unique(made, error);
     if (status == WAGGLE_OK && wg_reader_left(&reader) > 0)
         status = wg_fail(error, WAGGLE_CORRUPT,
@@ -229,7 +250,10 @@ void wg_spec_show(const wg_spec *spec, waggle_vector_spec *vectors)
 {
     for (uint32_t i = 0; i < spec->count; i++) {
         const wg_vector_field *field = &spec->fields[i];
-        vectors[i] = (waggle_vector_spec){
-            .name = field->name, .dim = field->dim, .type = field->type, .metric = field->metric};
+        vectors[i] = (waggle_vector_spec){.name = field->name,
+                                          .dim = field->dim,
+                                          .type = field->type,
+                                          .metric = field->metric,
+                                          .scan = field->scan};
     }
 }

@@ -1,5 +1,6 @@
 // What a collection is: its named vectors. Stored in the manifest and in the record that creates it:
-//   u32 version (1), u32 count, per vector: u8 type, u8 metric, u16 name size, u32 dim, name bytes
+//   u32 version (2), u32 count, per vector: u8 type, u8 metric, u16 name size, u32 dim, u8 scan, name bytes
+// Version 1 had no scan; it is read as AUTO.
 #pragma once
 
 #include "base/memory.h"
@@ -10,10 +11,12 @@ typedef struct wg_vector_field {
     uint32_t dim;
     waggle_type type;
     waggle_metric metric;
-    size_t size;     // bytes of a vector, tightly packed
-    size_t stride;   // bytes between rows
-    bool normalized; // stored divided by its norm (cosine over float types)
-    bool keeps_norm; // a norm per row is stored (cosine)
+    waggle_scan scan; // AUTO to PROBABLE
+    size_t size;      // bytes of a vector, tightly packed
+    size_t stride;    // bytes between rows
+    bool normalized;  // stored divided by its norm (cosine over float types)
+    bool keeps_norm;  // a norm per row is stored (cosine)
+    bool coded;       // sealed parts get codes (codes.h)
 } wg_vector_field;
 
 typedef struct wg_spec {
