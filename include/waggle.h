@@ -352,16 +352,19 @@ typedef struct waggle_collection_info {
     const char *name;
     uint32_t vector_count;
     const waggle_vector_spec *vectors;
-    uint64_t points;        ///< live points
-    uint64_t rows_dead;     ///< rows that compaction will drop
-    uint64_t segments;      ///< sealed segments
-    uint64_t rows_unsealed; ///< rows of the head
-    uint64_t bytes_disk;    ///< of segments, their deletes and overlays; not the log
-    uint64_t bytes_memory;  ///< held for it, mapped files not counted
-    uint64_t sequence;      ///< of the last write
-    const char *device;     ///< where it is searched: "cpu"
-    const char *index;      ///< "flat"
-    const char *damage;     ///< why it cannot be opened, NULL = it can; then the counts are 0
+    uint64_t points;           ///< live points
+    uint64_t rows_dead;        ///< rows that compaction will drop
+    uint64_t segments;         ///< sealed segments
+    uint64_t rows_unsealed;    ///< rows of the head
+    uint64_t bytes_disk;       ///< of segments, their deletes and overlays; not the log
+    uint64_t bytes_memory;     ///< held for it, mapped files not counted
+    uint64_t sequence;         ///< of the last write
+    const char *device;        ///< where it is searched: "cpu"
+    const char *index;         ///< "flat"
+    const char *damage;        ///< why it cannot be opened, NULL = it can; then the counts are 0
+    uint64_t segments_coded;   ///< that have codes (waggle_scan)
+    uint64_t segments_uncoded; ///< that should have codes, which are still to be made
+    uint64_t bytes_codes;      ///< of codes on disk; not in bytes_disk
 } waggle_collection_info;
 
 typedef struct waggle_collection_list waggle_collection_list;
@@ -581,6 +584,14 @@ WAGGLE_API waggle_status waggle_flush(waggle_database *database, waggle_error *e
 /// Seals the head and merges segments until nothing dead is left. Bounded memory; searches go on.
 WAGGLE_API waggle_status waggle_compact(waggle_collection *collection, waggle_error *error);
 
+/// Waits until the codes that open collections should have (waggle_scan) are made, at most timeout_ms (UINT32_MAX = for
+/// ever). Nobody needs to: they are made anyway, and only make searches faster.
+/// Errors     WAGGLE_TIMEOUT    they are still being made, and go on to be
+///            WAGGLE_READ_ONLY  the database was opened so
+///            or why some could not be made: WAGGLE_DISK_FULL, WAGGLE_BUDGET, WAGGLE_CORRUPT (of the rows) ...
+WAGGLE_API waggle_status waggle_codes_wait(waggle_database *database, uint32_t timeout_ms,
+                                           waggle_error *error);
+
 /// Called for each finding of waggle_verify(): the file, and what is wrong with it.
 typedef void (*waggle_verify_fn)(void *context, const char *file, const char *finding);
 
@@ -667,7 +678,10 @@ typedef struct waggle_statistics {
     uint64_t queries;
     uint64_t rows_scanned;
     uint64_t blocks_verified;
-    bool read_only; ///< writes are refused, by request or after a failure
+    bool read_only;         ///< writes are refused, by request or after a failure
+    uint64_t codes_made;    ///< files of codes
+    uint64_t codes_dropped; ///< that were damaged, or of something else
+    uint64_t bytes_codes;   ///< of open collections, on disk; also in bytes_disk
 } waggle_statistics;
 
 WAGGLE_API waggle_status waggle_statistics_get(waggle_database *database,

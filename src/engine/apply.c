@@ -4,6 +4,7 @@
 // A batch is applied as a whole: memory is taken first, rows are written into slots that no state shows, and
 // only then the id table and the masks change, under the `ids` lock, and the next state is published. If memory
 // runs out before that, what was begun is undone and the state is the one of before.
+#include "engine/codes.h"
 #include "engine/engine.h"
 
 #include <stdlib.h>
@@ -391,6 +392,7 @@ static waggle_status segment_open(edit *e, const wg_piece *record, uint64_t last
                             error);
     if (status == WAGGLE_NOT_FOUND)
         status = wg_fail_context(error, WAGGLE_CORRUPT, "a file that the log names is missing");
+    if (status == WAGGLE_OK) wg_codes_attach(database, *sealed);
     return status;
 }
 

@@ -1,5 +1,6 @@
 // What a database does by itself: heads that are full, hold too much memory or keep old log files alive are sealed,
 // the log is trimmed, parts are merged. In a thread of its own, or (no threads) in the caller's after a write.
+#include "engine/codes.h"
 #include "engine/engine.h"
 
 #define SMALL_HEAD_BYTES ((size_t)4 << 20) // smaller heads of one round share a file
@@ -291,6 +292,7 @@ waggle_status waggle_compact(waggle_collection *collection, waggle_error *error)
         status = wg_compact_step(collection, true, &did, error);
     if (status == WAGGLE_OK) status = wg_log_release(database, error);
     wg_mutex_unlock(&database->care);
+    wg_codes_now(database);
     return status;
 }
 
@@ -326,7 +328,9 @@ waggle_status wg_care_now(waggle_database *database, waggle_error *error)
     bool wanted = database->care_wanted;
     database->care_wanted = false;
     wg_mutex_unlock(&database->wake_lock);
-    return wanted ? wg_care_round(database, error) : WAGGLE_OK;
+    waggle_status status = wanted ? wg_care_round(database, error) : WAGGLE_OK;
+    wg_codes_now(database);
+    return status;
 }
 
 static void care_run(void *context)
@@ -381,9 +385,12 @@ void wg_care_stop(waggle_database *database)
     database->stopping = true;
     wg_cond_broadcast(&database->wake);
     wg_cond_broadcast(&database->relieved);
+    wg_cond_broadcast(&database->codes_wake);
+    wg_cond_broadcast(&database->codes_done);
     wg_mutex_unlock(&database->wake_lock);
     wg_thread_join(&database->care_thread);
     wg_thread_join(&database->interval_thread);
+    wg_thread_join(&database->codes_thread);
 }
 
 static bool overfull(waggle_collection *collection)

@@ -4,6 +4,7 @@
 // four) are merged. The output is at most max(1 GiB, a quarter of the collection) and 2 M rows, so that memory
 // and stalls stay bounded. Rows are merged in id order. Deaths and payloads that happen meanwhile are carried
 // over when the output takes the place of the inputs.
+#include "engine/codes.h"
 #include "engine/engine.h"
 
 #define FAN_IN 8u
@@ -387,6 +388,7 @@ waggle_status wg_compact_step(waggle_collection *collection, bool force, bool *d
         wg_log_line(&database->logger, WAGGLE_LOG_INFO,
                     "event=compacted collection_id=%u inputs=%u rows=%" PRIu64, collection->id,
                     m->input_count, m->row_count);
+        wg_codes_want(database);
     }
     for (uint32_t i = 0; i < m->input_count; i++)
         wg_document_reader_destroy(m->readers[i]);

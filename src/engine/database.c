@@ -8,6 +8,7 @@
 //
 // A collection that is damaged is set aside: the others are as ever, and of this one every file and every record of the log that
 // is not in its files is kept, so that an opening after its files were put back finds all of it.
+#include "engine/codes.h"
 #include "engine/engine.h"
 #include "engine/options.h"
 
@@ -17,6 +18,9 @@
 #define HEAD_SIZE_DEFAULT ((uint64_t)256 << 20)
 #define LOG_SIZE_DEFAULT ((uint64_t)512 << 20)
 #define INTERVAL_DEFAULT 100u
+// Less is scanned in about a millisecond, whatever it is that is read.
+#define CODES_SIZE_LEAST ((uint64_t)16 << 20)
+#define CODES_ROWS_LEAST 64u // below, a file costs more than it tells
 #define CLEAN_LOG_BYTES \
     ((uint64_t)4 << 20) // more than this is sealed when closing, so that opening is quick
 
@@ -69,6 +73,10 @@ static void options_apply(waggle_database *database, const waggle_open_options *
     database->background = !internal->no_threads;
     database->head_size_max = options->head_size_max != 0 ? options->head_size_max : head;
     database->log_size_max = options->log_size_max != 0 ? options->log_size_max : LOG_SIZE_DEFAULT;
+    database->codes_size_least =
+        internal->codes_size_least != 0 ? internal->codes_size_least : CODES_SIZE_LEAST;
+    database->codes_rows_least =
+        internal->codes_rows_least != 0 ? internal->codes_rows_least : CODES_ROWS_LEAST;
     database->logger = (wg_logger){options->log, options->log_context};
     database->clock = internal->clock != NULL ? internal->clock : wg_clock_system();
 }
@@ -229,6 +237,10 @@ static bool sweep_entry(void *context, const char *name, bool is_folder)
                       &file, &part, &generation, &end) == 4 &&
                end > 0 && (strcmp(name + end, "del") == 0 || strcmp(name + end, "pay") == 0)) {
         known = side_known(s->database, collection, file, part, generation);
+    } else if (sscanf(name, "%" SCNu32 "-%" SCNu64 "-p%" SCNu32 ".codes%n", &collection, &file,
+                      &part, &end) == 3 &&
+               end > 0 && name[end] == 0) {
+        known = wg_files_known(&s->database->files, file) || set_aside(s->database, collection);
     }
     s->highest = WG_MAX(s->highest, WG_MAX(file, generation));
     if (known || s->look) return true;
@@ -440,10 +452,13 @@ static void database_destroy(waggle_database *database)
     wg_mutex_finish(&database->snapshots);
     wg_mutex_finish(&database->names);
     wg_mutex_finish(&database->care);
+    wg_mutex_finish(&database->making);
     wg_mutex_finish(&database->catalog_lock);
     wg_mutex_finish(&database->wake_lock);
     wg_cond_finish(&database->wake);
     wg_cond_finish(&database->relieved);
+    wg_cond_finish(&database->codes_wake);
+    wg_cond_finish(&database->codes_done);
     wg_free(database->path);
     WG_ASSERT_SLOW(wg_heap_used(&database->heap) == 0);
     wg_free(database);
@@ -454,10 +469,13 @@ static void locks_init(waggle_database *database)
     wg_mutex_init(&database->snapshots);
     wg_mutex_init(&database->names);
     wg_mutex_init(&database->care);
+    wg_mutex_init(&database->making);
     wg_mutex_init(&database->catalog_lock);
     wg_mutex_init(&database->wake_lock);
     wg_cond_init(&database->wake);
     wg_cond_init(&database->relieved);
+    wg_cond_init(&database->codes_wake);
+    wg_cond_init(&database->codes_done);
 }
 
 // What does not touch the disk: path, files, device.
@@ -504,6 +522,7 @@ waggle_status wg_database_open(const char *path, const waggle_open_options *give
     status = database_prepare(made, path, &options, internal, error);
     if (status == WAGGLE_OK) status = database_load(made, &options, internal, error);
     if (status == WAGGLE_OK) status = wg_care_start(made, error);
+    if (status == WAGGLE_OK) status = wg_codes_start(made, error);
     if (status != WAGGLE_OK) {
         wg_care_stop(made);
         database_destroy(made);

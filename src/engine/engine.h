@@ -5,6 +5,7 @@
 //   snapshots making, restoring and deleting snapshots: one at a time; held for long
 //   names     creating, dropping and renaming collections: one at a time, through the log
 //   care      sealing, compaction, snapshots: one at a time; held for long
+//   making    making codes: one round at a time; held for long
 //   catalog   names and the table of collections, the manifest; held during a commit of the manifest
 //   write     of a collection: building its next state
 //   ids       of a collection: id tables and overlays; readers look up, the writer changes
@@ -19,6 +20,7 @@
 #include "device/device.h"
 #include "engine/head.h"
 #include "engine/record.h"
+#include "engine/scan_choice.h"
 #include "engine/scratch.h"
 #include "engine/sealed.h"
 #include "storage/log.h"
@@ -68,6 +70,8 @@ struct waggle_collection {
     // without (relaxed: a writer that does not see it yet is refused when its batch is applied).
     _Atomic uint64_t behind;
     _Atomic size_t head_bytes; // of all heads
+    wg_mutex choices_lock;     // a leaf
+    wg_scan_choice *choices;   // per field: what AUTO learned; guarded by choices_lock
     _Atomic bool importing;
     _Atomic bool unreadable; // merging met damage: it is not tried again until the next opening
 };
@@ -105,7 +109,7 @@ typedef struct wg_catalog {
 // ---- The database.
 
 typedef struct wg_counters {
-    _Atomic uint64_t seals, compactions, searches, queries, rows_scanned;
+    _Atomic uint64_t seals, compactions, searches, queries, rows_scanned, codes_made, codes_dropped;
 } wg_counters; // relaxed: figures
 
 struct wg_async;
@@ -123,6 +127,8 @@ struct waggle_database {
     bool background; // threads of its own; false: everything happens in the caller's
     uint64_t head_size_max;
     uint64_t log_size_max;
+    uint64_t codes_size_least; // bytes of rows from which a part gets codes by itself (AUTO)
+    uint64_t codes_rows_least; // rows from which one does that asked for them
     wg_file *lock;
     wg_manifest *manifest; // guarded by catalog
     wg_log *log;
@@ -132,6 +138,8 @@ struct waggle_database {
     wg_mutex snapshots; // making, restoring and deleting snapshots
     wg_mutex names;     // creating, dropping and renaming collections
     wg_mutex care;
+    wg_mutex making;
+    uint64_t codes_round; // under making
     wg_mutex catalog_lock;
     wg_catalog catalog;
     wg_counters counters;
@@ -149,6 +157,14 @@ struct waggle_database {
     uint64_t
         room_wished; // wishes for room; a round that begins seals every head if there is a new one
     uint64_t room_made; // wishes that a round has ended with
+    // The thread that makes codes; under wake_lock, too.
+    wg_cond codes_wake; // something is wanted, or to be stopped
+    wg_cond codes_done; // a round has ended
+    bool codes_wanted;
+    uint64_t codes_wished;      // by those who wait
+    uint64_t codes_answered;    // wishes that a round has ended with
+    waggle_error codes_failure; // of the last round
+    wg_thread codes_thread;
     wg_thread care_thread;
     wg_thread interval_thread;
     struct wg_async *async; // created at first use; guarded by wake_lock
@@ -161,6 +177,8 @@ typedef struct wg_internal {
     const wg_memory_source *memory;
     bool no_threads;
     uint32_t log_file_size;
+    uint64_t codes_size_least;
+    uint64_t codes_rows_least;
 } wg_internal;
 
 waggle_status wg_database_open(const char *path, const waggle_open_options *options,

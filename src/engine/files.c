@@ -68,6 +68,24 @@ waggle_status wg_files_part_add(wg_files *files, uint64_t number, uint32_t owner
     return status;
 }
 
+void wg_files_codes_note(wg_files *files, const wg_part_entry *part)
+{
+    wg_mutex_lock(&files->lock);
+    wg_file_entry *entry = find(files, part->file);
+    WG_ASSERT(entry != NULL);
+    entry->codes_end = WG_MAX(entry->codes_end, part->part + 1);
+    wg_mutex_unlock(&files->lock);
+}
+
+void wg_files_codes_remove(const wg_files *files, const wg_part_entry *part)
+{
+    char name[WG_FILE_NAME_SIZE];
+    char path[WG_PATH_SIZE_MAX];
+    wg_name_codes(name, part);
+    if (wg_path_join(path, files->folder, name, NULL) == WAGGLE_OK)
+        (void)wg_vfs_unlink(files->vfs, path, NULL);
+}
+
 // Removes a file that nothing refers to. A failure leaves a leftover, which the next opening removes.
 static void remove_if_unused(wg_files *files, wg_file_entry *entry)
 {
@@ -78,6 +96,9 @@ static void remove_if_unused(wg_files *files, wg_file_entry *entry)
     wg_name_segment(name, &named);
     if (wg_path_join(path, files->folder, name, NULL) == WAGGLE_OK)
         (void)wg_vfs_unlink(files->vfs, path, NULL);
+    // Large parts are alone in their file, and may never have been opened: theirs is tried in any case.
+    for (named.part = 0; named.part < WG_MAX(entry->codes_end, 1u); named.part++)
+        wg_files_codes_remove(files, &named);
     uint32_t at = (uint32_t)(entry - files->entries);
     memmove(entry, entry + 1, (files->count - at - 1) * sizeof *entry);
     files->count--;

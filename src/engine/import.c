@@ -5,6 +5,7 @@
 // The vectors of the first field are written as they come. What else belongs to the current segment waits in memory
 // and follows in the file: ids, norms, payloads (at most 64 MiB) and, where a point has several vectors, the others
 // (then a segment has at most 64 MiB of rows).
+#include "engine/codes.h"
 #include "engine/engine.h"
 
 #define SEGMENT_SIZE ((size_t)256 << 20)
@@ -196,6 +197,7 @@ static waggle_status segment_publish(segment_ending *ending, const wg_record_seg
         status = wg_write(collection, WG_RECORD_SEGMENT, &batch, sealed, NULL, NULL, error);
     wg_batch_finish(&batch);
     wg_sealed_release(sealed);
+    if (status == WAGGLE_OK) wg_codes_want(database);
     if (status != WAGGLE_OK && !may_be_logged(collection))
         wg_files_part_drop(&database->files, ending->part.file);
     return status;
@@ -459,6 +461,7 @@ waggle_status waggle_import_commit(waggle_import *import, waggle_error *error)
     wg_mutex_lock(&collection->database->care);
     status = wg_seal(collection->database, &collection, 1, error);
     wg_mutex_unlock(&collection->database->care);
+    wg_codes_now(collection->database);
     return status;
 }
 

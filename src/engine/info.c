@@ -1,4 +1,5 @@
 // What a database tells about itself: collections, and statistics.
+#include "engine/codes.h"
 #include "engine/engine.h"
 
 #include <stdio.h>
@@ -22,8 +23,15 @@ static void info_count(waggle_collection_info *info, waggle_collection *collecti
     info->sequence = state->sequence;
     for (uint32_t i = 0; i < state->head_count; i++)
         info->rows_unsealed += state->heads[i].slots;
-    for (uint32_t i = 0; i < state->sealed_count; i++)
-        info->bytes_disk += state->sealed[i].sealed->entry.bytes;
+    for (uint32_t i = 0; i < state->sealed_count; i++) {
+        const wg_sealed *sealed = state->sealed[i].sealed;
+        const wg_codes *codes = wg_codes_of(sealed);
+        info->bytes_disk += sealed->entry.bytes;
+        info->segments_coded += codes != NULL;
+        info->segments_uncoded +=
+            codes == NULL && wg_codes_fields(collection->database, sealed) != 0;
+        if (codes != NULL) info->bytes_codes += wg_segment_size(codes->file);
+    }
     info->bytes_memory = atomic_load_explicit(&collection->head_bytes, memory_order_relaxed);
     wg_state_release(state);
 }
@@ -231,7 +239,8 @@ static void statistics_collections(waggle_database *database, waggle_statistics 
             s->rows_dead += info.rows_dead;
             s->rows_unsealed += info.rows_unsealed;
             s->segments += info.segments;
-            s->bytes_disk += info.bytes_disk;
+            s->bytes_disk += info.bytes_disk + info.bytes_codes;
+            s->bytes_codes += info.bytes_codes;
             continue;
         }
         const wg_collection_entry *from = wg_manifest_collection(database->manifest, entry->id);
@@ -252,6 +261,8 @@ static void statistics_counters(const waggle_database *database, waggle_statisti
     s->searches = atomic_load_explicit(&c->searches, memory_order_relaxed);
     s->queries = atomic_load_explicit(&c->queries, memory_order_relaxed);
     s->rows_scanned = atomic_load_explicit(&c->rows_scanned, memory_order_relaxed);
+    s->codes_made = atomic_load_explicit(&c->codes_made, memory_order_relaxed);
+    s->codes_dropped = atomic_load_explicit(&c->codes_dropped, memory_order_relaxed);
 }
 
 waggle_status waggle_statistics_get(waggle_database *database, waggle_statistics *statistics,

@@ -1,5 +1,6 @@
 // Loading a collection: its description, and its parts with their deletes and overlays as of the last checkpoint. What
 // the log has beyond them is applied by whoever opens the database.
+#include "engine/codes.h"
 #include "engine/engine.h"
 
 #include <string.h>
@@ -13,6 +14,8 @@ void wg_collection_destroy(waggle_collection *collection)
     wg_mutex_finish(&collection->write);
     wg_rwlock_finish(&collection->ids);
     wg_mutex_finish(&collection->current_lock);
+    wg_mutex_finish(&collection->choices_lock);
+    wg_free(collection->choices);
     wg_free(collection->spec);
     wg_free(collection->name);
     wg_free(collection);
@@ -73,6 +76,7 @@ static waggle_status parts_load(waggle_collection *collection, const wg_collecti
             status =
                 wg_fail_context(error, WAGGLE_CORRUPT, "a file that the manifest names is missing");
         if (status != WAGGLE_OK) break;
+        wg_codes_attach(database, view->sealed);
         state->points += view->sealed->entry.rows - view->dead->count;
         state->dead += view->dead->count;
     }
@@ -80,7 +84,15 @@ static waggle_status parts_load(waggle_collection *collection, const wg_collecti
         wg_state_publish(collection, state);
     else
         wg_state_release(state);
+    if (status == WAGGLE_OK) wg_codes_want(database);
     return status;
+}
+
+static waggle_status choices_make(waggle_collection *collection, waggle_error *error)
+{
+    size_t size = collection->spec->count * sizeof *collection->choices;
+    collection->choices = wg_alloc_zeroed(&collection->database->heap, WG_MEMORY_OTHER, size);
+    return collection->choices == NULL ? wg_fail_memory(error, size, "a collection") : WAGGLE_OK;
 }
 
 waggle_status wg_collection_load(waggle_database *database, const wg_catalog_entry *entry,
@@ -94,11 +106,13 @@ waggle_status wg_collection_load(waggle_database *database, const wg_catalog_ent
     wg_mutex_init(&made->write);
     wg_rwlock_init(&made->ids);
     wg_mutex_init(&made->current_lock);
+    wg_mutex_init(&made->choices_lock);
     made->name = wg_strdup(heap, WG_MEMORY_OTHER, entry->name);
     waggle_status status =
         made->name == NULL ? wg_fail_memory(error, strlen(entry->name), "a collection") : WAGGLE_OK;
     if (status == WAGGLE_OK)
         status = wg_spec_decode(heap, entry->spec, entry->spec_size, &made->spec, error);
+    if (status == WAGGLE_OK) status = choices_make(made, error);
     if (status == WAGGLE_OK) status = wg_state_create(made, &made->current, error);
     const wg_collection_entry *from =
         entry->in_manifest ? wg_manifest_collection(database->manifest, entry->id) : NULL;

@@ -9,6 +9,7 @@
 //   commit    one edit of the manifest: the new part, the generations, applied = S.
 //
 // A crash before the commit leaves files that nothing refers to; the next opening removes them.
+#include "engine/codes.h"
 #include "engine/engine.h"
 
 #include <stdlib.h>
@@ -501,6 +502,7 @@ waggle_status wg_seal(waggle_database *database, waggle_collection *const *colle
         atomic_fetch_add_explicit(&database->counters.seals, 1, memory_order_relaxed);
         wg_log_line(&database->logger, WAGGLE_LOG_INFO, "event=sealed collections=%u rows=%" PRIu64,
                     count, rows);
+        wg_codes_want(database);
     }
     wg_mutex_lock(&database->wake_lock);
     wg_cond_broadcast(&database->relieved);

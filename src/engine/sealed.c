@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "engine/codes_file.h"
 #include "engine/head.h"
 
 static waggle_status column_open(wg_sealed *sealed, uint32_t field, waggle_error *error)
@@ -103,12 +104,22 @@ wg_sealed *wg_sealed_retain(wg_sealed *sealed)
     return sealed;
 }
 
+// Nobody else has the part: damaged codes can be removed now.
+static void codes_release(wg_sealed *sealed)
+{
+    wg_codes *codes = atomic_load_explicit(&sealed->codes, memory_order_relaxed);
+    bool doomed = codes != NULL && codes->doomed;
+    wg_codes_close(codes);
+    if (doomed) wg_files_codes_remove(sealed->files, &sealed->entry);
+}
+
 void wg_sealed_release(wg_sealed *sealed)
 {
     // Acquire-release: what other holders did happens before the memory goes.
     if (sealed == NULL ||
         atomic_fetch_sub_explicit(&sealed->references, 1, memory_order_acq_rel) != 1)
         return;
+    codes_release(sealed);
     wg_document_column_close(&sealed->documents);
     if (sealed->file != NULL) wg_files_release(sealed->files, sealed->entry.file);
     for (uint32_t i = 0; i < sealed->overlay_capacity; i++)

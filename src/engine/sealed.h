@@ -8,6 +8,8 @@
 #include "storage/ids.h"
 #include "storage/side.h"
 
+typedef struct wg_codes wg_codes; // codes_file.h
+
 typedef struct wg_sealed_column {
     const wg_section *rows; // NULL = no row has this vector
     const uint8_t *data;    // after the first scan has verified it; atomic through `verified`
@@ -42,7 +44,10 @@ typedef struct wg_sealed {
     _Atomic uint32_t verified; // bit i: column i has been verified; release after data is set
     wg_mask *
         written; // the mask that the .del file holds, NULL = none; under the database's `care` lock
-    bool in_manifest; // false: only the log refers to it yet; under `care`
+    // Set once, by codes.c: release, so that whoever reads it with acquire sees what it points to.
+    _Atomic(wg_codes *) codes;
+    uint64_t codes_round; // that last tried to make them; under the database's `making`
+    bool in_manifest;     // false: only the log refers to it yet; under `care`
     // The overlay: an open-addressed table by row, guarded by the collection's `ids` lock.
     wg_overlaid **overlay;
     uint32_t overlay_capacity;

@@ -1,8 +1,11 @@
 // A search: queries are checked and converted, the state of the moment becomes views of rows, the index finds the
 // best of each query, and the hits get their ids, versions and payloads.
+#include "engine/codes.h"
 #include "engine/engine.h"
 #include "engine/options.h"
 #include "index/index.h"
+
+#define STAGES_MAX 4u // three kinds of codes, and rows
 
 // Lies in its own scratch, with the strings of ids and the payloads.
 struct waggle_hits {
@@ -12,6 +15,7 @@ struct waggle_hits {
     uint64_t queries;
     uint32_t k;
     waggle_search_info info;
+    waggle_search_stage stages[STAGES_MAX];
 };
 
 typedef struct search {
@@ -26,6 +30,8 @@ typedef struct search {
     uint32_t view_count;
     uint8_t *queries;
     float *norms;
+    waggle_scan scan; // as asked for, and then the one that runs: F32, CERTIFIED or PROBABLE
+    bool coded;       // some view has codes
     wg_index_answer answer;
 } search;
 
@@ -91,6 +97,15 @@ static uint32_t views_needed(const wg_state *state)
     return count;
 }
 
+static const wg_code_column *codes_of(search *s, wg_sealed *sealed)
+{
+    const wg_code_column *codes = NULL;
+    if (s->scan != WAGGLE_SCAN_F32)
+        codes = wg_codes_columns(s->collection->database, sealed, s->field);
+    if (codes != NULL) s->coded = true;
+    return codes;
+}
+
 static waggle_status view_sealed(search *s, uint32_t index, waggle_error *error)
 {
     const wg_sealed_view *from = &s->state->sealed[index];
@@ -105,7 +120,8 @@ static waggle_status view_sealed(search *s, uint32_t index, waggle_error *error)
                        .count = from->sealed->entry.rows,
                        .stride = column->stride,
                        .masked_pages = from->dead->count > 0 ? from->dead->pages : NULL,
-                       .present = column->present};
+                       .present = column->present,
+                       .codes = codes_of(s, from->sealed)};
     return WAGGLE_OK;
 }
 
@@ -240,6 +256,66 @@ static waggle_status hits_create(search *s, uint32_t k, waggle_hits **hits, wagg
     return status;
 }
 
+// ---- The scan ------------------------------------------------------------------------------------
+
+static waggle_status scan_wanted(search *s, waggle_error *error)
+{
+    const wg_vector_field *field = &s->collection->spec->fields[s->field];
+    s->scan = s->options->scan == WAGGLE_SCAN_DEFAULT ? field->scan : s->options->scan;
+    if (waggle_scan_name(s->scan) != NULL) return WAGGLE_OK;
+    return wg_fail(error, WAGGLE_INVALID, "scan %d is not known", (int)s->scan);
+}
+
+// What AUTO means this time. True if the search is to be learned from.
+static bool scan_choose(search *s)
+{
+    waggle_collection *collection = s->collection;
+    bool automatic = s->scan == WAGGLE_SCAN_AUTO && s->coded;
+    if (!s->coded) s->scan = WAGGLE_SCAN_F32;
+    if (!automatic) return false;
+    wg_mutex_lock(&collection->choices_lock);
+    s->scan = wg_scan_choose(&collection->choices[s->field], s->rows->count);
+    wg_mutex_unlock(&collection->choices_lock);
+    return true;
+}
+
+static void scan_learn(search *s, uint64_t ns)
+{
+    waggle_collection *collection = s->collection;
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < s->view_count; i++)
+        rows += s->views[i].count;
+    wg_mutex_lock(&collection->choices_lock);
+    wg_scan_learn(&collection->choices[s->field], s->scan, s->rows->count, rows, ns);
+    wg_mutex_unlock(&collection->choices_lock);
+}
+
+static void stage_put(waggle_hits *hits, const char *name, const wg_scan_stage *from)
+{
+    if (from->rows == 0) return;
+    hits->stages[hits->info.stage_count++] = (waggle_search_stage){
+        .name = name, .rows = from->rows, .bytes = from->bytes, .seconds = (double)from->ns * 1e-9};
+}
+
+// What really ran: a part may have had no codes.
+static void scan_describe(const search *s, waggle_hits *hits)
+{
+    const wg_scan_report *report = &s->answer.report;
+    waggle_search_info *info = &hits->info;
+    stage_put(hits, "1-bit", &report->codes[WG_CODE_B1]);
+    stage_put(hits, "4-bit", &report->codes[WG_CODE_I4]);
+    stage_put(hits, "int8", &report->codes[WG_CODE_I8]);
+    bool codes = info->stage_count > 0;
+    stage_put(hits, waggle_type_name(s->collection->spec->fields[s->field].type), &report->rows);
+    info->stages = hits->stages;
+    info->blocks_widened = report->blocks_widened;
+    info->scan = codes ? WAGGLE_SCAN_CERTIFIED : WAGGLE_SCAN_F32;
+    if (report->codes[WG_CODE_B1].rows > 0) {
+        info->scan = WAGGLE_SCAN_PROBABLE;
+        info->exact = false;
+    }
+}
+
 // ---- Front ---------------------------------------------------------------------------------------
 
 // Where the answer would pass the memory budget, what is kept for later searches goes first. Whether that was enough is
@@ -255,6 +331,7 @@ static waggle_status search_run(search *s, uint32_t k, waggle_error *error)
     waggle_database *database = s->collection->database;
     const wg_vector_field *field = &s->collection->spec->fields[s->field];
     waggle_status status = rows_check(field, s->rows, error);
+    if (status == WAGGLE_OK) status = scan_wanted(s, error);
     if (status != WAGGLE_OK) return status;
     s->scratch = scratch_take(database, s->rows->count * k * sizeof(wg_hit));
     if (s->scratch == NULL) return wg_fail_memory(error, sizeof *s->scratch, "a search");
@@ -262,6 +339,8 @@ static waggle_status search_run(search *s, uint32_t k, waggle_error *error)
     if (status != WAGGLE_OK) return status;
     status = views_make(s, error);
     if (status != WAGGLE_OK) return status;
+    bool automatic = scan_choose(s);
+    uint64_t start = wg_now_ns();
     wg_index_query query = {.metric = field->metric,
                             .type = field->type,
                             .dim = field->dim,
@@ -274,8 +353,11 @@ static waggle_status search_run(search *s, uint32_t k, waggle_error *error)
                             .query_count = (uint32_t)s->rows->count,
                             .tie = tie,
                             .tie_context = s,
+                            .scan = s->scan,
                             .scratch = &s->scratch->arena};
-    return wg_index_flat_search(database->device, &query, &s->answer, error);
+    status = wg_index_flat_search(database->device, &query, &s->answer, error);
+    if (status == WAGGLE_OK && automatic) scan_learn(s, wg_now_ns() - start);
+    return status;
 }
 
 static void search_finish(search *s)
@@ -323,6 +405,7 @@ waggle_status waggle_search(waggle_collection *collection, const waggle_rows *qu
                                              .rows_scanned = s.answer.rows_scanned,
                                              .bytes_scanned = s.answer.bytes_scanned,
                                              .seconds = (double)(wg_now_ns() - start) * 1e-9};
+        scan_describe(&s, *hits);
     }
     search_finish(&s);
     if (status == WAGGLE_OUT_OF_MEMORY) wg_heap_relieve(&database->heap);

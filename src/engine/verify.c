@@ -3,12 +3,14 @@
 //
 //   manifest     read again from disk: the same collections and parts as in memory
 //   segments     opened anew, every block; per part: ids in order and found, documents and versions readable
+//   codes        every block of those that are open: derived data, which is made again
 //   deletes      and overlays: read again, the same as in memory at the last checkpoint
 //   log          every file, as far as it is written
 //   points       each live point is found where it is and nowhere else; counts are what the rows say
 //
 // `care` is held, so that no file vanishes; searches and writes go on. Live points are compared under `ids`, some
 // thousand at a time.
+#include "engine/codes.h"
 #include "engine/engine.h"
 #include "storage/log_format.h"
 
@@ -307,6 +309,28 @@ static waggle_status part_check(verify *v, const wg_sealed_view *view, waggle_er
     return rows_check(v, name, sealed, error);
 }
 
+// ---- Codes ---------------------------------------------------------------------------------------
+
+// Through the file that searches have open: what fails here would fail there.
+static waggle_status codes_check(verify *v, wg_sealed *sealed, waggle_error *error)
+{
+    char name[WG_FILE_NAME_SIZE];
+    waggle_error why = {0};
+    uint64_t blocks = 0;
+    wg_codes *codes = wg_codes_of(sealed);
+    if (codes == NULL) return WAGGLE_OK;
+    wg_name_codes(name, &sealed->entry);
+    waggle_status status = file_count(v, name, &why);
+    if (status == WAGGLE_OK) status = wg_segment_verify(codes->file, &blocks, &why);
+    v->report.blocks += blocks;
+    if (status == WAGGLE_OK || status == WAGGLE_OUT_OF_MEMORY)
+        return finding_of(v, name, status, &why, error);
+    wg_codes_drop(v->database, sealed, codes, &why);
+    finding(v, name, "%s; codes are made again from the rows, which this does not concern",
+            why.message);
+    return WAGGLE_OK;
+}
+
 // ---- Deletes and overlays ------------------------------------------------------------------------
 
 static bool masks_equal(const wg_mask *a, const wg_mask *b)
@@ -468,11 +492,12 @@ static void counts_check(verify *v, const char *name, const wg_state *state)
 static waggle_status sealed_check(verify *v, waggle_collection *collection,
                                   const wg_sealed_view *view, waggle_error *error)
 {
-    const wg_sealed *sealed = view->sealed;
+    wg_sealed *sealed = view->sealed;
     live_walk walk = {
         .collection = collection, .sealed = sealed, .rows = (uint32_t)sealed->entry.rows};
     char name[WG_FILE_NAME_SIZE];
     waggle_status status = part_check(v, view, error);
+    if (status == WAGGLE_OK) status = codes_check(v, sealed, error);
     if (status == WAGGLE_OK && sealed->in_manifest && sealed->entry.deletes != 0)
         status = deletes_check(v, collection->id, sealed, error);
     if (status == WAGGLE_OK && sealed->in_manifest && sealed->entry.overlay != 0)
@@ -598,6 +623,11 @@ static bool is_of_segments(const char *name)
     uint64_t generation;
     int end = 0;
     if (sscanf(name, "%" SCNu32 "-%" SCNu64 ".wseg%n", &collection, &file, &end) == 2 && end > 0)
+        return name[end] == 0;
+    end = 0;
+    if (sscanf(name, "%" SCNu32 "-%" SCNu64 "-p%" SCNu32 ".codes%n", &collection, &file, &part,
+               &end) == 3 &&
+        end > 0)
         return name[end] == 0;
     end = 0;
     return sscanf(name, "%" SCNu32 "-%" SCNu64 "-p%" SCNu32 "-%" SCNu64 ".%n", &collection, &file,

@@ -54,6 +54,8 @@ static waggle_status search_group(wg_device *device, const wg_index_query *query
         .query_count = count,
         .topks = g->topks,
         .scratch = query->scratch,
+        .scan = query->scan,
+        .report = &answer->report,
     };
     waggle_status status = wg_device_flat_search(device, &job, error);
     if (status != WAGGLE_OK) return status;

@@ -17,6 +17,7 @@ typedef struct wg_index_query {
     uint32_t query_count;
     wg_tie_fn tie; // order of ids
     const void *tie_context;
+    waggle_scan scan; // as in wg_flat_job
     wg_arena *scratch; // holds the answer, and what is needed meanwhile
 } wg_index_query;
 
@@ -26,6 +27,7 @@ typedef struct wg_index_answer {
     bool exact;
     uint64_t rows_scanned; // rows read from memory: once per group of queries, masked rows included
     uint64_t bytes_scanned;
+    wg_scan_report report; // what the device's passes read
 } wg_index_answer;
 
 // Most hits that one group of queries collects: 4 MiB of them per thread.

@@ -690,6 +690,12 @@ void wg_name_segment(char *name, const wg_part_entry *part)
     snprintf(name, WG_FILE_NAME_SIZE, "seg/%" PRIu32 "-%" PRIu64 ".wseg", part->owner, part->file);
 }
 
+void wg_name_codes(char *name, const wg_part_entry *part)
+{
+    snprintf(name, WG_FILE_NAME_SIZE, "seg/%" PRIu32 "-%" PRIu64 "-p%" PRIu32 ".codes", part->owner,
+             part->file, part->part);
+}
+
 void wg_name_deletes(char *name, uint32_t collection, const wg_part_entry *part)
 {
     snprintf(name, WG_FILE_NAME_SIZE, "seg/%" PRIu32 "-%" PRIu64 "-p%" PRIu32 "-%" PRIu64 ".del",

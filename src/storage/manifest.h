@@ -91,6 +91,7 @@ waggle_status wg_manifest_export(const wg_manifest *manifest, const uint32_t *co
 // Names of files, relative to the database's folder; each needs WG_FILE_NAME_SIZE bytes.
 #define WG_FILE_NAME_SIZE 80u
 void wg_name_segment(char *name, const wg_part_entry *part); // seg/12-34.wseg
+void wg_name_codes(char *name, const wg_part_entry *part);   // seg/12-34-p0.codes
 void wg_name_deletes(char *name, uint32_t collection,
                      const wg_part_entry *part); // seg/12-34-p0-5.del
 void wg_name_overlay(char *name, uint32_t collection,

@@ -38,6 +38,7 @@ struct wg_segment_file {
     char *path;
     wg_mapping mapping;
     uint64_t footer_offset;
+    uint32_t footer_crc;
     wg_part *parts;
     uint32_t part_count;
     wg_section *sections;
@@ -67,13 +68,16 @@ static const char *kind_name(uint16_t kind)
         [WG_SECTION_PAYLOAD_INDEX] = "payload index",
         [WG_SECTION_PAYLOAD_DICTIONARY] = "payload dictionary",
         [WG_SECTION_STATISTICS] = "statistics",
+        [WG_SECTION_CODE_FRAME] = "code frame",
+        [WG_SECTION_CODES] = "codes",
+        [WG_SECTION_CODE_FIGURES] = "code figures",
     };
     return kind < WG_COUNT(names) && names[kind] != NULL ? names[kind] : "unknown";
 }
 
 static bool kind_known(const wg_section *section)
 {
-    return section->kind >= WG_SECTION_VECTORS && section->kind <= WG_SECTION_STATISTICS &&
+    return section->kind >= WG_SECTION_VECTORS && section->kind < WG_SECTION_KINDS &&
            section->version <= WG_SECTION_VERSION;
 }
 
@@ -133,6 +137,7 @@ static waggle_status check_trailer(wg_segment_file *file, uint64_t *footer_size,
     expected = wg_get32(trailer + 12);
     found = wg_crc32c(0, file->mapping.data + offset, *footer_size);
     if (found != expected) return corrupt_crc(error, file->path, "footer", expected, found);
+    file->footer_crc = found;
     return WAGGLE_OK;
 }
 
@@ -176,7 +181,7 @@ static waggle_status parse_sections(wg_segment_file *file, const uint8_t *source
                                    "%s: needs sections of kind %u, version %u, which this library "
                                    "does not know; it knows kinds up to %u, versions up to %u",
                                    file->path, section->kind, section->version,
-                                   WG_SECTION_STATISTICS, WG_SECTION_VERSION);
+                                   WG_SECTION_KINDS - 1, WG_SECTION_VERSION);
         end = section->offset + section->size;
         blocks += wg_section_blocks(section->size);
     }
@@ -336,6 +341,11 @@ const char *wg_segment_path(const wg_segment_file *file)
 uint64_t wg_segment_size(const wg_segment_file *file)
 {
     return file->mapping.size;
+}
+
+uint32_t wg_segment_footer_crc(const wg_segment_file *file)
+{
+    return file->footer_crc;
 }
 
 uint64_t wg_segment_serial(const wg_segment_file *file)

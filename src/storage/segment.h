@@ -30,6 +30,11 @@ typedef enum wg_section_kind {
     WG_SECTION_PAYLOAD_INDEX,
     WG_SECTION_PAYLOAD_DICTIONARY,
     WG_SECTION_STATISTICS, // JSON, for people
+    // Of codes files (docs/formats/codes.md); name is wg_codes_name() of engine/codes_file.h.
+    WG_SECTION_CODE_FRAME,
+    WG_SECTION_CODES,        // rows of codes, stride apart
+    WG_SECTION_CODE_FIGURES, // 16 bytes per row
+    WG_SECTION_KINDS,        // one more than the last
 } wg_section_kind;
 
 #define WG_SECTION_REQUIRED 1u // a reader that does not know the kind must refuse the file
@@ -37,10 +42,10 @@ typedef enum wg_section_kind {
 
 typedef struct wg_section {
     uint16_t kind;
-    uint16_t name; // index of the vector name, else 0
+    uint16_t name; // index of the vector name (of codes: and their kind), else 0
     uint16_t version;
     uint16_t flags;
-    uint32_t stride; // VECTORS: bytes between rows, else 0
+    uint32_t stride; // VECTORS, CODES: bytes between rows, else 0
     uint64_t offset; // in the file
     uint64_t size;
     uint64_t block_first; // of its checksums in the file's table
@@ -94,6 +99,8 @@ void wg_segment_retain(wg_segment_file *file);
 void wg_segment_release(wg_segment_file *file); // the last one unmaps and closes; NULL is fine
 const char *wg_segment_path(const wg_segment_file *file);
 uint64_t wg_segment_size(const wg_segment_file *file);
+// The CRC32C of the footer, which holds those of all blocks: another file with the same one is unlikely.
+uint32_t wg_segment_footer_crc(const wg_segment_file *file);
 // A number that no other opening in this process had: for keys of caches.
 uint64_t wg_segment_serial(const wg_segment_file *file);
 uint32_t wg_segment_part_count(const wg_segment_file *file);
