@@ -101,6 +101,7 @@ waggle_status cli_compact(cli_context *cli, waggle_error *error)
     if (status != WAGGLE_OK) return status;
     status =
         name == NULL ? compact_all(cli, database, error) : compact_one(cli, database, name, error);
+    if (status == WAGGLE_OK) cli_codes_wait(cli, database);
     if (status == WAGGLE_CORRUPT) cli_hint(cli, "waggle verify lists what is damaged.");
     return cli_database_close(database, status, error);
 }

@@ -14,14 +14,14 @@ static waggle_status read_specs(cli_context *cli, waggle_vector_spec *specs, uin
 {
     const cli_args *args = &cli->args;
     const char *type = cli_value(args, "type"), *metric = cli_value(args, "metric");
-    const char *vector = NULL;
+    const char *scan = cli_value(args, "scan"), *vector = NULL;
     uint64_t dim = 0;
     waggle_status status = cli_value_number(args, "dim", 1, WAGGLE_DIM_MAX, 0, &dim, error);
 
     if (status != WAGGLE_OK) return cli_is_usage(cli, status);
     for (*count = 0; (vector = cli_value_at(args, "vector", *count)) != NULL; ++*count) {
-        if (dim != 0 || type != NULL || metric != NULL) {
-            return cli_usage(cli, error, "--vector says dimension, type and metric itself");
+        if (dim != 0 || type != NULL || metric != NULL || scan != NULL) {
+            return cli_usage(cli, error, "--vector says dimension, type, metric and scan itself");
         }
         if (*count == WAGGLE_VECTOR_NAMES_MAX) {
             return cli_usage(cli, error, "more than %u vectors", WAGGLE_VECTOR_NAMES_MAX);
@@ -36,7 +36,7 @@ static waggle_status read_specs(cli_context *cli, waggle_vector_spec *specs, uin
         return cli_usage(cli, error, "create needs --dim N, or --vector NAME:DIM for each vector");
     }
     *count = 1;
-    specs[0] = (waggle_vector_spec){.dim = (uint32_t)dim};
+    specs[0] = (waggle_vector_spec){.dim = (uint32_t)dim, .scan = cli_scan_of(scan)};
     if (type != NULL) status = waggle_type_parse(type, &specs[0].type, error);
     if (status == WAGGLE_OK && metric != NULL) {
         status = waggle_metric_parse(metric, &specs[0].metric, error);
@@ -158,17 +158,20 @@ waggle_status cli_list(cli_context *cli, waggle_error *error)
 static waggle_status collection_info(cli_context *cli, waggle_error *error)
 {
     static const cli_column columns[] = {
-        {"name",          false},
-        {"points",        true },
-        {"vectors",       false},
-        {"rows_dead",     true },
-        {"rows_unsealed", true },
-        {"segments",      true },
-        {"bytes_disk",    true },
-        {"bytes_memory",  true },
-        {"sequence",      true },
-        {"index",         false},
-        {"device",        false},
+        {"name",             false},
+        {"points",           true },
+        {"vectors",          false},
+        {"rows_dead",        true },
+        {"rows_unsealed",    true },
+        {"segments",         true },
+        {"bytes_disk",       true },
+        {"segments_coded",   true },
+        {"segments_uncoded", true },
+        {"bytes_codes",      true },
+        {"bytes_memory",     true },
+        {"sequence",         true },
+        {"index",            false},
+        {"device",           false},
     };
     cli_session session;
     cli_output output;
@@ -186,6 +189,9 @@ static waggle_status collection_info(cli_context *cli, waggle_error *error)
         cli_put_u64(&output, info->rows_unsealed);
         cli_put_u64(&output, info->segments);
         cli_put_size(&output, info->bytes_disk);
+        cli_put_u64(&output, info->segments_coded);
+        cli_put_u64(&output, info->segments_uncoded);
+        cli_put_size(&output, info->bytes_codes);
         cli_put_size(&output, info->bytes_memory);
         cli_put_u64(&output, info->sequence);
         cli_put_string(&output, info->index);

@@ -251,6 +251,7 @@ static waggle_status create_collection(importer *im, waggle_error *error)
             .dim = vectors->rows.dim,
             .type = vectors->rows.type,
             .metric = WAGGLE_L2,
+            .scan = cli_scan_of(cli_value(args, "scan")),
         };
         if (type != NULL) status = waggle_type_parse(type, &specs[i].type, error);
         if (specs[i].type == WAGGLE_B1) specs[i].metric = WAGGLE_HAMMING;
@@ -267,11 +268,12 @@ static waggle_status create_collection(importer *im, waggle_error *error)
     return status;
 }
 
-// --type and --metric must fit a collection that is there.
+// --type, --metric and --scan must fit a collection that is there.
 static waggle_status check_spec(importer *im, const waggle_vector_spec *spec, waggle_error *error)
 {
     const char *type = cli_value(&im->cli->args, "type");
     const char *metric = cli_value(&im->cli->args, "metric");
+    const char *scan = cli_value(&im->cli->args, "scan");
 
     if (type != NULL && strcmp(type, waggle_type_name(spec->type)) != 0) {
         return cli_usage(im->cli, error, "--type is %s; the collection %s has type %s", type,
@@ -280,6 +282,10 @@ static waggle_status check_spec(importer *im, const waggle_vector_spec *spec, wa
     if (metric != NULL && strcmp(metric, waggle_metric_name(spec->metric)) != 0) {
         return cli_usage(im->cli, error, "--metric is %s; the collection %s has metric %s", metric,
                          im->session.info->name, waggle_metric_name(spec->metric));
+    }
+    if (scan != NULL && strcmp(scan, waggle_scan_name(spec->scan)) != 0) {
+        return cli_usage(im->cli, error, "--scan is %s; the collection %s has scan %s", scan,
+                         im->session.info->name, waggle_scan_name(spec->scan));
     }
     return WAGGLE_OK;
 }
@@ -551,7 +557,9 @@ static waggle_status run(importer *im, waggle_error *error)
     }
     if (!complete) return stopped(im, error);
     if (im->stateful) cli_import_state_remove(&im->state);
-    return print_summary(im, (double)(wg_now_ns() - started) / 1e9, error);
+    double seconds = (double)(wg_now_ns() - started) / 1e9;
+    cli_codes_wait(im->cli, im->session.database);
+    return print_summary(im, seconds, error);
 }
 
 waggle_status cli_import(cli_context *cli, waggle_error *error)

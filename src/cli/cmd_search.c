@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define QUERY_ROWS 256u // queries of a file in one call
+#define STAGES_MAX 4u   // of a scan: three kinds of codes, and rows
 
 typedef struct searcher {
     cli_context *cli;
@@ -17,6 +18,13 @@ typedef struct searcher {
     uint32_t k;
     bool with_payload;
     waggle_convert convert;
+    waggle_scan scan;
+    bool with_stages;                       // instead of hits
+    waggle_scan ran;                        // the last one that ran
+    bool exact;                             // all answers are
+    waggle_search_stage stages[STAGES_MAX]; // of all answers; their names are static
+    uint32_t stage_count;
+    uint64_t blocks_widened;
     uint64_t queries; // answered so far
     double seconds;
     uint64_t rows_scanned;
@@ -48,6 +56,61 @@ static void print_hits(searcher *s, const waggle_hits *hits, const waggle_id *ex
     s->queries += waggle_hits_queries(hits);
 }
 
+// ---- Stages ------------------------------------------------------------------------------------
+
+static void add_stage(searcher *s, const waggle_search_stage *stage)
+{
+    uint32_t i = 0;
+
+    while (i < s->stage_count && strcmp(s->stages[i].name, stage->name) != 0) {
+        i++;
+    }
+    if (i == STAGES_MAX) return;
+    if (i == s->stage_count)
+        s->stages[s->stage_count++] = (waggle_search_stage){stage->name, 0, 0, 0};
+    s->stages[i].rows += stage->rows;
+    s->stages[i].bytes += stage->bytes;
+    s->stages[i].seconds += stage->seconds;
+}
+
+static void add_info(searcher *s, const waggle_search_info *info)
+{
+    s->rows_scanned += info->rows_scanned;
+    s->blocks_widened += info->blocks_widened;
+    s->ran = info->scan;
+    s->exact = s->exact && info->exact;
+    for (uint32_t i = 0; i < info->stage_count; i++) {
+        add_stage(s, &info->stages[i]);
+    }
+}
+
+static void print_stages(searcher *s)
+{
+    for (uint32_t i = 0; i < s->stage_count; i++) {
+        const waggle_search_stage *stage = &s->stages[i];
+        cli_put_string(&s->output, waggle_scan_name(s->ran));
+        cli_put_bool(&s->output, s->exact);
+        cli_put_string(&s->output, stage->name);
+        cli_put_u64(&s->output, stage->rows);
+        cli_put_size(&s->output, stage->bytes);
+        cli_put_double(&s->output, stage->seconds * 1e3, 3);
+        cli_put_u64(&s->output, s->blocks_widened);
+        cli_row_end(&s->output);
+    }
+}
+
+// "certified: 4-bit 60000, int8 31, f32 12"; capacity is enough for all stages.
+static const char *scan_text(const searcher *s, char *text, size_t capacity)
+{
+    size_t at = (size_t)snprintf(text, capacity, "%s", waggle_scan_name(s->ran));
+
+    for (uint32_t i = 0; i < s->stage_count; i++) {
+        at += (size_t)snprintf(text + at, capacity - at, "%s %s %" PRIu64, i == 0 ? ":" : ",",
+                               s->stages[i].name, s->stages[i].rows);
+    }
+    return text;
+}
+
 static waggle_status search_rows(searcher *s, const waggle_rows *rows, const waggle_id *except,
                                  waggle_error *error)
 {
@@ -56,14 +119,18 @@ static waggle_status search_rows(searcher *s, const waggle_rows *rows, const wag
     uint32_t k = except != NULL && s->k < UINT32_MAX ? s->k + 1 : s->k;
     const waggle_search_options *options =
         waggle_search_options(.k = k, .vector = s->spec->name, .with_payload = s->with_payload,
-                              .convert = s->convert);
+                              .convert = s->convert, .scan = s->scan);
     uint64_t started = wg_now_ns();
     waggle_status status = waggle_search(s->session.collection, rows, options, &hits, error);
 
     if (status != WAGGLE_OK) return status;
     s->seconds += (double)(wg_now_ns() - started) / 1e9;
-    s->rows_scanned += waggle_hits_info(hits)->rows_scanned;
-    print_hits(s, hits, except);
+    add_info(s, waggle_hits_info(hits));
+    if (s->with_stages) {
+        s->queries += waggle_hits_queries(hits);
+    } else {
+        print_hits(s, hits, except);
+    }
     waggle_hits_destroy(hits);
     return WAGGLE_OK;
 }
@@ -194,29 +261,51 @@ static waggle_status run(searcher *s, const char *source, waggle_error *error)
         {"score",   true },
         {"payload", false},
     };
+    static const cli_column stages[] = {
+        {"scan",           false},
+        {"exact",          false},
+        {"stage",          false},
+        {"rows",           true },
+        {"bytes",          true },
+        {"ms",             true },
+        {"blocks_widened", true },
+    };
+    char scan[160];
     cli_context *cli = s->cli;
     uint32_t count = s->with_payload ? 5 : 4;
     waggle_status status =
         cli_vector_find(cli, s->session.info, cli_value(&cli->args, "using"), &s->spec, error);
 
     if (status != WAGGLE_OK) return status;
-    cli_output_begin(&s->output, cli->style, columns, count);
+    if (s->with_stages) {
+        cli_output_begin(&s->output, cli->style, stages, WG_COUNT(stages));
+    } else {
+        cli_output_begin(&s->output, cli->style, columns, count);
+    }
     status = search_source(s, source, error);
+    if (status == WAGGLE_OK && s->with_stages) print_stages(s);
     // An answer that failed prints no empty table.
     if (status != WAGGLE_OK && s->output.rows == 0) s->output.style.layout = CLI_JSONL;
     waggle_status written = cli_output_end(&s->output, status == WAGGLE_OK ? error : NULL);
     if (status != WAGGLE_OK) return status;
     if (cli->style.layout == CLI_TABLE) {
-        cli_say(cli, "%" PRIu64 " %s in %.2f ms over %" PRIu64 " rows, %s on %s", s->queries,
+        cli_say(cli, "%" PRIu64 " %s in %.2f ms over %" PRIu64 " rows (%s), %s on %s", s->queries,
                 s->queries == 1 ? "query" : "queries", s->seconds * 1e3, s->rows_scanned,
-                s->session.info->index, s->session.info->device);
+                scan_text(s, scan, sizeof(scan)), s->session.info->index, s->session.info->device);
     }
     return written;
 }
 
 waggle_status cli_search(cli_context *cli, waggle_error *error)
 {
-    searcher s = {.cli = cli, .convert = cli_convert_of(cli_value(&cli->args, "convert"))};
+    searcher s = {
+        .cli = cli,
+        .convert = cli_convert_of(cli_value(&cli->args, "convert")),
+        .scan = cli_scan_of(cli_value(&cli->args, "scan")),
+        .with_stages = cli_has(&cli->args, "stages"),
+        .ran = WAGGLE_SCAN_F32,
+        .exact = true,
+    };
     const char *source = NULL;
     uint64_t k = 0;
     waggle_status status = find_source(cli, &source, error);

@@ -3,6 +3,7 @@
 #define FORMATS "npy fvecs bvecs ivecs fbin u8bin i8bin jsonl csv tsv"
 #define TYPES "f32 f16 bf16 u8 i8 b1"
 #define METRICS "l2 cosine dot l1 linf hamming"
+#define SCANS "auto f32 certified probable"
 
 // These tables read like the manual that they are.
 // clang-format off
@@ -40,8 +41,12 @@ static const cli_option create_options[] = {
      "default: cosine for float types, l2 for u8 and i8, hamming for b1"},
     {"type", 0, CLI_CHOICE, "TYPE", TYPES,
      "element type; default: f32"},
+    {"scan", 0, CLI_CHOICE, "SCAN", SCANS,
+     "how searches read float vectors under l2, cosine and dot: auto (the default; the faster of "
+     "the next two), f32 (as they are, and no codes are made), certified (by compressed codes; the "
+     "same answers, bit for bit) or probable (1-bit codes)"},
     {"vector", 0, CLI_TEXT, "SPEC", NULL,
-     "instead: a named vector, as NAME:DIM[:TYPE[:METRIC]]; may be repeated"},
+     "instead: a named vector, as NAME:DIM[:TYPE[:METRIC[:SCAN]]]; may be repeated"},
     {0},
 };
 
@@ -55,6 +60,8 @@ static const cli_option import_options[] = {
      "of a new collection; default: l2, and hamming for b1"},
     {"type", 0, CLI_CHOICE, "TYPE", TYPES,
      "of a new collection; default: the file's (f8 becomes f32)"},
+    {"scan", 0, CLI_CHOICE, "SCAN", SCANS,
+     "of a new collection, as of create; default: auto"},
     {"format", 0, CLI_CHOICE, "FORMAT", FORMATS,
      "of the file; default: what its name ends with"},
     {"skip-errors", 0, CLI_FLAG, NULL, NULL,
@@ -93,6 +100,11 @@ static const cli_option search_options[] = {
     {"k", 'k', CLI_TEXT, "K", NULL,
      "how many neighbors; default: 10"},
     OPTION_USING,
+    {"scan", 0, CLI_CHOICE, "SCAN", SCANS,
+     "how rows are read, as of create; default: the collection's. Rows without codes are read as "
+     "they are"},
+    {"stages", 0, CLI_FLAG, NULL, NULL,
+     "instead of the points: what was read to find them, a row per stage of the scan"},
     {"with-payload", 0, CLI_FLAG, NULL, NULL,
      "show payloads; the default, but for --queries"},
     {"no-payload", 0, CLI_FLAG, NULL, NULL,
@@ -186,7 +198,10 @@ static const cli_command commands[] = {
      "\n"
      "Rows without ids are numbered: from 0 in an empty collection, else behind its\n"
      "highest number. Interrupted by Ctrl-C, a crash or a bad row, the same command\n"
-     "goes on behind the rows that are durable, and makes no duplicates.\n",
+     "goes on behind the rows that are durable, and makes no duplicates.\n"
+     "\n"
+     "Ends when the compressed codes of the rows are made, too (--scan); Ctrl-C ends\n"
+     "the wait for them, and nothing is lost by it.\n",
      "waggle import films films.npy --payload films.jsonl --metric cosine\n"
      "waggle import films more.jsonl.zst --skip-errors\n",
      import_options, cli_import},
@@ -194,7 +209,8 @@ static const cli_command commands[] = {
      "Find the nearest points",
      "Searches exactly, with one of: a point's vector, a vector, a word, or every\n"
      "row of a file. Best first; equal scores by id. l2 scores are squared\n"
-     "distances.\n",
+     "distances. All scans but probable give the same answer; a table is followed by\n"
+     "the one that ran.\n",
      "waggle search films --id 42 -k 5\n"
      "waggle search films --vector '[0.1, 0.7, 0.2]'\n"
      "waggle search films --queries queries.npy -k 100 -o csv\n",
@@ -204,6 +220,7 @@ static const cli_command commands[] = {
      "l2, cosine, dot, l1 and linf go with f32, f16, bf16, u8 and i8; hamming goes\n"
      "with b1.\n",
      "waggle create films --dim 768 --metric cosine\n"
+     "waggle create films --dim 768 --metric cosine --scan certified\n"
      "waggle create films --vector text:768 --vector image:512:f16:l2\n",
      create_options, cli_create},
     {"list", "", 0, 0,
@@ -217,7 +234,8 @@ static const cli_command commands[] = {
      "Describe a collection, or the database",
      "Without a collection: what the whole database holds, in memory and on disk, and\n"
      "how many of its collections cannot be opened (damaged); of these it counts what\n"
-     "the database knows without their files.\n",
+     "the database knows without their files. Of a collection, segments_uncoded are\n"
+     "those whose compressed codes (see create --scan) are still to be made.\n",
      "waggle info films\n"
      "waggle info -o json\n",
      NULL, cli_info},
@@ -298,8 +316,8 @@ static const cli_command commands[] = {
     {"compact", "[COLLECTION]", 0, 1,
      "Free the space of deleted points",
      "Merges the files of a collection, or of all, until nothing dead is left in\n"
-     "them. Of all, a damaged one is reported when the others are done, and the exit\n"
-     "code is 1.\n",
+     "them, and makes the compressed codes that are missing. Of all, a damaged one is\n"
+     "reported when the others are done, and the exit code is 1.\n",
      "waggle compact films\n",
      NULL, cli_compact},
     {"devices", "", 0, 0,

@@ -1,7 +1,11 @@
 #include "cli/database.h"
 
+#include "base/system.h"
+
 #include <stdio.h>
 #include <string.h>
+
+#define CODES_WAIT_MS 100u // between looks at Ctrl-C
 
 static void hint_for(cli_context *cli, waggle_status status)
 {
@@ -46,6 +50,22 @@ waggle_status cli_database_close(waggle_database *database, waggle_status status
 }
 
 // "The database has: films, words. Did you mean words?"
+void cli_codes_wait(const cli_context *cli, waggle_database *database)
+{
+    waggle_error error = {0};
+    waggle_status status = WAGGLE_TIMEOUT;
+
+    while (status == WAGGLE_TIMEOUT && !wg_interrupted()) {
+        status = waggle_codes_wait(database, CODES_WAIT_MS, &error);
+    }
+    if (status == WAGGLE_TIMEOUT) {
+        cli_say(cli, "stopped before all codes were made; waggle compact makes the others");
+    } else if (status != WAGGLE_OK) {
+        // They only make searches faster: no error of the command.
+        cli_say(cli, "not all codes were made: %s", error.message);
+    }
+}
+
 static void hint_collections(cli_context *cli, waggle_database *database, const char *name)
 {
     waggle_collection_list *list = NULL;

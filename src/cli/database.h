@@ -15,6 +15,8 @@ waggle_status cli_database_open(cli_context *cli, cli_access access, uint32_t th
 // Closes, and reports an error of the last flush if status is OK. Returns the status to go on with.
 waggle_status cli_database_close(waggle_database *database, waggle_status status,
                                  waggle_error *error);
+// Waits until compressed codes are made, or Ctrl-C. They are only made while a process has the database open to write.
+void cli_codes_wait(const cli_context *cli, waggle_database *database);
 // Says which collections there are if this one is not.
 waggle_status cli_collection_open(cli_context *cli, waggle_database *database, const char *name,
                                   waggle_collection **collection, waggle_error *error);

@@ -129,12 +129,18 @@ bool cli_specs_text(const waggle_vector_spec *specs, uint32_t count, wg_buffer *
 
     for (uint32_t i = 0; i < count; i++) {
         bool named = specs[i].name != NULL && specs[i].name[0] != '\0';
-        complete &=
-            cli_append(text, "%s%s%s%u %s %s", i == 0 ? "" : ", ", named ? specs[i].name : "",
-                       named ? ": " : "", specs[i].dim, waggle_type_name(specs[i].type),
-                       waggle_metric_name(specs[i].metric));
+        bool chosen = specs[i].scan > WAGGLE_SCAN_AUTO;
+        complete &= cli_append(text, "%s%s%s%u %s %s%s%s", i == 0 ? "" : ", ",
+                               named ? specs[i].name : "", named ? ": " : "", specs[i].dim,
+                               waggle_type_name(specs[i].type), waggle_metric_name(specs[i].metric),
+                               chosen ? " " : "", chosen ? waggle_scan_name(specs[i].scan) : "");
     }
     return complete;
+}
+
+static waggle_scan scan_of(const waggle_vector_spec *spec)
+{
+    return spec->scan == WAGGLE_SCAN_DEFAULT ? WAGGLE_SCAN_AUTO : spec->scan;
 }
 
 bool cli_specs_json(const waggle_vector_spec *specs, uint32_t count, wg_buffer *text)
@@ -153,6 +159,8 @@ bool cli_specs_json(const waggle_vector_spec *specs, uint32_t count, wg_buffer *
         wg_json_put_text(&json, waggle_type_name(specs[i].type));
         wg_json_key(&json, "metric");
         wg_json_put_text(&json, waggle_metric_name(specs[i].metric));
+        wg_json_key(&json, "scan");
+        wg_json_put_text(&json, waggle_scan_name(scan_of(&specs[i])));
         wg_json_object_end(&json);
     }
     wg_json_array_end(&json);
@@ -174,13 +182,14 @@ waggle_status cli_spec_parse(char *text, waggle_vector_spec *spec, waggle_error 
     char *dim = split(text);
     char *type = split(dim);
     char *metric = split(type);
+    char *scan = split(metric);
     waggle_vector_spec parsed = {.name = text};
     uint64_t number = 0;
 
     if (text[0] == '\0' || dim == NULL) {
         return wg_fail(error, WAGGLE_INVALID,
-                       "--vector is \"%s\"; it is NAME:DIM, NAME:DIM:TYPE or "
-                       "NAME:DIM:TYPE:METRIC",
+                       "--vector is \"%s\"; it is NAME:DIM, NAME:DIM:TYPE, "
+                       "NAME:DIM:TYPE:METRIC or NAME:DIM:TYPE:METRIC:SCAN",
                        text);
     }
     waggle_status status =
@@ -189,6 +198,7 @@ waggle_status cli_spec_parse(char *text, waggle_vector_spec *spec, waggle_error 
     if (status == WAGGLE_OK && metric != NULL) {
         status = waggle_metric_parse(metric, &parsed.metric, error);
     }
+    if (status == WAGGLE_OK && scan != NULL) status = waggle_scan_parse(scan, &parsed.scan, error);
     if (status != WAGGLE_OK) return wg_fail_context(error, status, "--vector %s", text);
     parsed.dim = (uint32_t)number;
     *spec = parsed;
@@ -214,6 +224,15 @@ waggle_status cli_id_parse(const char *text, waggle_id *id, waggle_error *error)
 {
     if (is_meant_as_uuid(text)) return waggle_id_uuid(text, id, error);
     return waggle_id_parse(text, id, error);
+}
+
+waggle_scan cli_scan_of(const char *name)
+{
+    waggle_scan scan = WAGGLE_SCAN_DEFAULT;
+
+    // Options that are choices were checked.
+    if (name != NULL) (void)waggle_scan_parse(name, &scan, NULL);
+    return scan;
 }
 
 waggle_convert cli_convert_of(const char *name)

@@ -15,10 +15,10 @@ float cli_component(waggle_type type, const void *data, uint32_t index);
 waggle_status cli_vector_parse(const char *text, wg_buffer *values, uint32_t *dim,
                                waggle_error *error);
 
-// "768 f32 cosine, title: 128 i8 l2".
+// "768 f32 cosine, title: 128 i8 l2"; a scan that is not auto follows the metric.
 bool cli_specs_text(const waggle_vector_spec *specs, uint32_t count, wg_buffer *text);
 bool cli_specs_json(const waggle_vector_spec *specs, uint32_t count, wg_buffer *text);
-// Reads "name:dim[:type[:metric]]". The name points into text, whose first colon becomes its end.
+// Reads "name:dim[:type[:metric[:scan]]]". The name points into text, whose first colon becomes its end.
 waggle_status cli_spec_parse(char *text, waggle_vector_spec *spec, waggle_error *error);
 
 // An id as waggle_id_parse() reads it, but what can only be meant as a UUID, for it begins with urn:uuid: or
@@ -27,3 +27,5 @@ waggle_status cli_id_parse(const char *text, waggle_id *id, waggle_error *error)
 
 // "exact", "round", "clamp"; NULL = the default.
 waggle_convert cli_convert_of(const char *name);
+// The scan of an option that is a choice; NULL = the default.
+waggle_scan cli_scan_of(const char *name);
