@@ -309,4 +309,38 @@ else
     skip "demo of the dictionary: /usr/share/dict/words is missing"
 fi
 
+# ---- Scans ---------------------------------------------------------------------------------------
+
+awk 'BEGIN { for (i = 0; i < 200; i++) printf "{\"id\":%d,\"vector\":[%d,%d,%d,1]}\n", i, i % 7, i % 11, i % 13 }' \
+    >scans.jsonl
+run 0 "import with a scan" --db scans.db import coded scans.jsonl --scan certified
+run 0 "info of codes" --db scans.db info coded
+says "info of codes" '"scan":"certified"'
+says "info of codes" '"segments_coded":1,"segments_uncoded":0,"bytes_codes":'
+equal "a file of codes" "$(find scans.db/seg -name '*-p0.codes' | wc -l | tr -d ' ')" 1
+run 2 "import with another scan" --db scans.db import coded scans.jsonl --scan f32
+warns "import with another scan" "--scan is f32; the collection coded has scan certified"
+for scan in auto f32 certified probable; do
+    run 0 "search by $scan" --db scans.db search coded --vector '[3,4,5,1]' --scan $scan -k 20
+    mv out scan.$scan
+    equal "the answer by $scan" "$(cat scan.$scan)" "$(cat scan.auto)"
+done
+run 0 "the scan that ran" --db scans.db search coded --id 7 --scan f32 -o table
+warns "the scan that ran" "over 200 rows (f32"
+run 0 "stages of a scan" --db scans.db search coded --id 7 --stages -o csv
+says "stages of a scan" "scan,exact,stage,rows,bytes,ms,blocks_widened"
+run 2 "unknown scan" --db scans.db search coded --id 7 --scan exact
+run 1 "scan without codes" --db scans.db create bytes --dim 4 --type u8 --scan certified
+warns "scan without codes" "scan certified needs codes"
+run 0 "scan of a named vector" --db scans.db create named --vector text:4:f32:l2:probable
+run 0 "info of a named scan" --db scans.db info named
+says "info of a named scan" '"metric":"l2","scan":"probable"'
+run 2 "scan beside named vectors" --db scans.db create x --vector text:4 --scan f32
+rm scans.db/seg/*.codes
+run 0 "search without codes" --db scans.db search coded --vector '[3,4,5,1]' -k 20
+equal "the answer without codes" "$(cat out)" "$(cat scan.f32)"
+run 0 "compact makes codes" --db scans.db compact coded
+run 0 "info of new codes" --db scans.db info coded
+says "info of new codes" '"segments_coded":1,"segments_uncoded":0'
+
 report

@@ -56,8 +56,8 @@ static bool running(rig *r)
 // The vector "place" is (id, stamp) under l2, "stamp" is (stamp) under dot, and the payload has the stamp, too, or a
 // later one that was set since.
 static const waggle_vector_spec vector_specs[] = {
-    {"place", 2, WAGGLE_F32, WAGGLE_L2,  0},
-    {"stamp", 1, WAGGLE_F32, WAGGLE_DOT, 0},
+    {"place", 2, WAGGLE_F32, WAGGLE_L2,  WAGGLE_SCAN_CERTIFIED},
+    {"stamp", 1, WAGGLE_F32, WAGGLE_DOT, WAGGLE_SCAN_AUTO     },
 };
 
 static waggle_status create(waggle_database *database, const char *name,

@@ -304,8 +304,8 @@ static waggle_database *database_open(const char *path)
 static waggle_collection *collection_open(waggle_database *database, uint32_t number, bool create)
 {
     static const waggle_vector_spec vectors[] = {
-        {NULL,  DIM,     WAGGLE_F32, WAGGLE_L2, 0},
-        {"tag", TAG_DIM, WAGGLE_U8,  WAGGLE_L2, 0},
+        {NULL,  DIM,     WAGGLE_F32, WAGGLE_L2, WAGGLE_SCAN_CERTIFIED},
+        {"tag", TAG_DIM, WAGGLE_U8,  WAGGLE_L2, WAGGLE_SCAN_AUTO     },
     };
     waggle_collection *collection = NULL;
     waggle_error error = {0};

@@ -12,7 +12,8 @@ typedef struct rig {
 
 static waggle_status rig_open(rig *r, waggle_error *error)
 {
-    wg_internal internal = {.vfs = r->disk, .no_threads = true, .log_file_size = 32u << 10};
+    wg_internal internal = {
+        .vfs = r->disk, .no_threads = true, .codes_rows_least = 1, .log_file_size = 32u << 10};
     waggle_open_options options = {.struct_size = sizeof options,
                                    .threads = 1,
                                    .head_size_max = 4u << 10,
@@ -20,9 +21,7 @@ static waggle_status rig_open(rig *r, waggle_error *error)
     waggle_status status = wg_database_open("db", &options, &internal, &r->database, error);
     if (status != WAGGLE_OK) return status;
     status = waggle_collection_open(r->database, "c", &r->collection, error);
-    if (status == WAGGLE_NOT_FOUND)
-        status = waggle_collection_create_simple(r->database, "c", MODEL_DIM, WAGGLE_L2, WAGGLE_F32,
-                                                 &r->collection, error);
+    if (status == WAGGLE_NOT_FOUND) status = model_create(r->database, &r->collection, error);
     return status;
 }
 

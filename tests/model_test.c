@@ -7,14 +7,13 @@ static waggle_database *open_on(wg_vfs *disk, waggle_collection **collection)
 {
     waggle_error error;
     waggle_database *database = NULL;
-    wg_internal internal = {.vfs = disk, .no_threads = true, .log_file_size = 64u << 10};
+    wg_internal internal = {
+        .vfs = disk, .no_threads = true, .codes_rows_least = 1, .log_file_size = 64u << 10};
     waggle_open_options options = {
         .struct_size = sizeof options, .head_size_max = 8u << 10, .log_size_max = 256u << 10};
     WG_OK(wg_database_open("db", &options, &internal, &database, &error));
     waggle_status status = waggle_collection_open(database, "c", collection, &error);
-    if (status == WAGGLE_NOT_FOUND)
-        WG_OK(waggle_collection_create_simple(database, "c", MODEL_DIM, WAGGLE_L2, WAGGLE_F32,
-                                              collection, &error));
+    if (status == WAGGLE_NOT_FOUND) WG_OK(model_create(database, collection, &error));
     return database;
 }
 

@@ -71,6 +71,16 @@ static model_op op_choose(test_random *random)
     return MODEL_UPSERT;
 }
 
+waggle_status model_create(waggle_database *database, waggle_collection **collection,
+                           waggle_error *error)
+{
+    const waggle_vector_spec vector = {
+        .dim = MODEL_DIM, .type = WAGGLE_F32, .metric = WAGGLE_L2, .scan = WAGGLE_SCAN_CERTIFIED};
+    return waggle_collection_create(database, "c",
+                                    waggle_collection_spec(.vectors = &vector, .vector_count = 1),
+                                    collection, error);
+}
+
 waggle_status model_step(model *m, test_random *random, waggle_collection *collection,
                          waggle_error *error)
 {

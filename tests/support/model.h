@@ -32,6 +32,9 @@ typedef enum model_op {
     MODEL_OPS
 } model_op;
 
+// The collection "c" that operations are done to. Its parts have codes, if wg_internal.codes_rows_least is 1.
+waggle_status model_create(waggle_database *database, waggle_collection **collection,
+                           waggle_error *error);
 // Does a random operation to the model (always) and to the collection; the collection's status is returned.
 waggle_status model_step(model *m, test_random *random, waggle_collection *collection,
                          waggle_error *error);

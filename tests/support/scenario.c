@@ -17,9 +17,9 @@ enum {
 
 // Everything about a point follows from its stamps: "a" is f32 under l2, "b" i8 under dot, "c" f32 under cosine.
 static const waggle_vector_spec vector_specs[] = {
-    {"a", 2, WAGGLE_F32, WAGGLE_L2,     0},
-    {"b", 3, WAGGLE_I8,  WAGGLE_DOT,    0},
-    {"c", 2, WAGGLE_F32, WAGGLE_COSINE, 0},
+    {"a", 2, WAGGLE_F32, WAGGLE_L2,     WAGGLE_SCAN_CERTIFIED},
+    {"b", 3, WAGGLE_I8,  WAGGLE_DOT,    WAGGLE_SCAN_AUTO     },
+    {"c", 2, WAGGLE_F32, WAGGLE_COSINE, WAGGLE_SCAN_PROBABLE },
 };
 
 static bool lacks(uint32_t field, uint32_t stamp)
@@ -609,8 +609,11 @@ waggle_status scenario_open(scenario *s, waggle_error *error)
     wg_clock clock = {clock_ns, clock_ns, clock_random, s};
     static wg_clock kept; // outlives the call
     kept = clock;
-    wg_internal internal = {
-        .vfs = s->disk, .clock = &kept, .no_threads = true, .log_file_size = 8u << 10};
+    wg_internal internal = {.vfs = s->disk,
+                            .clock = &kept,
+                            .no_threads = true,
+                            .codes_rows_least = 1,
+                            .log_file_size = 8u << 10};
     if (s->heap != NULL) internal.memory = &s->heap->heap.source;
     return wg_database_open("db",
                             waggle_open_options(.head_size_max = s->head_size_max, .threads = 1),
