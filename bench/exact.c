@@ -33,8 +33,15 @@ static void import_view(waggle_database *database, const char *name, const bench
     waggle_collection *collection = NULL;
     waggle_import *import = NULL;
     size_t size = waggle_vector_size(view->type, view->dim);
-    bench_check(waggle_collection_create_simple(database, name, view->dim, view->metric, view->type,
-                                                &collection, &error),
+    const waggle_vector_spec vector = {.dim = view->dim,
+                                       .type = view->type,
+                                       .metric = view->metric,
+                                       .scan = view->type == WAGGLE_F32
+                                                   ? WAGGLE_SCAN_PROBABLE // all kinds of codes
+                                                   : WAGGLE_SCAN_F32};
+    bench_check(waggle_collection_create(
+                    database, name, waggle_collection_spec(.vectors = &vector, .vector_count = 1),
+                    &collection, &error),
                 &error, name);
     bench_check(waggle_import_open(collection, &import, &error), &error, name);
     for (uint64_t row = 0; row < view->count; row += IMPORT_BATCH) {
@@ -50,6 +57,7 @@ static void import_view(waggle_database *database, const char *name, const bench
     bench_check(waggle_import_commit(import, &error), &error, name);
     waggle_import_close(import);
     bench_check(waggle_compact(collection, &error), &error, name);
+    bench_check(waggle_codes_wait(database, UINT32_MAX, &error), &error, "codes");
     waggle_collection_close(collection);
 }
 

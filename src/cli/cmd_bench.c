@@ -5,6 +5,9 @@
 // searches of the same run, with as many threads, over a buffer as large as what one search scans (at most a
 // quarter of the free memory): its median is what gb_per_s is compared with.
 //
+// A scan that is chosen by measured cost (auto) takes another way now and then to see whether it has become better; bytes
+// and gb_per_s are of the last search.
+//
 // For a plot the peak of the arithmetic is probed in the same places. A component of a row and a query is two operations.
 #include "base/bandwidth.h"
 #include "base/peaks.h"
@@ -40,6 +43,7 @@ typedef struct bench {
     uint32_t k;
     uint32_t threads;
     waggle_convert convert;
+    waggle_scan scan;
     waggle_type type; // of the queries
     wg_buffer queries;
     uint64_t query_count;
@@ -65,6 +69,7 @@ typedef struct result {
     const char *device;
     const char *index;
     bool exact;
+    waggle_scan scan; // of the last search
     uint32_t batch;
     double recall; // NAN = no truth
     double qps;
@@ -72,6 +77,7 @@ typedef struct result {
     double p95_us;
     double p99_us;
     uint64_t bytes_scanned; // by one search
+    uint64_t rows_scanned;
     double gb_per_s;
     double bandwidth_share;
 } result;
@@ -201,8 +207,9 @@ static waggle_status search_once(bench *b, uint64_t first, uint32_t batch, wg_bu
     uint64_t from = wg_now_ns();
     waggle_status status = waggle_search(
         b->session.collection, &rows,
-        waggle_search_options(.k = b->k, .vector = b->spec->name, .convert = b->convert), &hits,
-        error);
+        waggle_search_options(.k = b->k, .vector = b->spec->name, .convert = b->convert,
+                              .scan = b->scan),
+        &hits, error);
     double us = (double)(wg_now_ns() - from) / 1e3;
     if (status != WAGGLE_OK) return status;
     if (!wg_buffer_append(&b->times, &us, sizeof(us))) {
@@ -212,7 +219,9 @@ static waggle_status search_once(bench *b, uint64_t first, uint32_t batch, wg_bu
     r->device = b->session.info->device;
     r->index = b->session.info->index;
     r->exact = info->exact;
+    r->scan = info->scan;
     r->bytes_scanned = info->bytes_scanned;
+    r->rows_scanned = info->rows_scanned;
     if (b->has_truth && first < b->query_count) count_right(b, hits, first);
     waggle_hits_destroy(hits);
     return status;
@@ -335,9 +344,7 @@ static void plot_add(bench *b, const result *r)
 {
     uint32_t at = b->plot.count++;
     cli_roofline_point *point = &b->plot.points[at];
-    size_t row_size = waggle_vector_size(b->spec->type, b->spec->dim);
-    double rows = (double)r->bytes_scanned / (double)row_size;
-    double operations = 2.0 * b->spec->dim * rows * r->batch;
+    double operations = 2.0 * b->spec->dim * (double)r->rows_scanned * r->batch;
 
     snprintf(point->label, sizeof(point->label), "batch %" PRIu32, r->batch);
     point->intensity = r->bytes_scanned > 0 ? operations / (double)r->bytes_scanned : 0;
@@ -374,6 +381,7 @@ static void put_result(cli_output *output, const bench *b, const result *r)
     cli_put_string(output, r->device);
     cli_put_string(output, r->index);
     cli_put_bool(output, r->exact);
+    cli_put_string(output, waggle_scan_name(r->scan));
     cli_put_u64(output, r->batch);
     cli_put_u64(output, b->threads);
     cli_put_u64(output, b->k);
@@ -398,6 +406,7 @@ static waggle_status run_all(bench *b, const uint32_t *batches, uint32_t count, 
         {"device",          false},
         {"index",           false},
         {"exact",           false},
+        {"scan",            false},
         {"batch",           true },
         {"threads",         true },
         {"k",               true },
@@ -449,7 +458,9 @@ static waggle_status run(bench *b, const char *queries, waggle_error *error)
 
 waggle_status cli_bench(cli_context *cli, waggle_error *error)
 {
-    bench b = {.cli = cli, .convert = cli_convert_of(cli_value(&cli->args, "convert"))};
+    bench b = {.cli = cli,
+               .convert = cli_convert_of(cli_value(&cli->args, "convert")),
+               .scan = cli_scan_of(cli_value(&cli->args, "scan"))};
     const char *queries = cli_value(&cli->args, "queries");
     const char *format = cli_value(&cli->args, "format");
     uint64_t k = 0, threads = 0;

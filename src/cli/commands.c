@@ -156,6 +156,8 @@ static const cli_option bench_options[] = {
      "how many neighbors; default: 10"},
     {"batch", 0, CLI_TEXT, "LIST", NULL,
      "queries per search, in turn; default: 1,100,1000"},
+    {"scan", 0, CLI_CHOICE, "SCAN", SCANS,
+     "how rows are read, as of create; default: the collection's"},
     {"threads", 0, CLI_TEXT, "N", NULL,
      "threads that search; default: one per core"},
     {"format", 0, CLI_CHOICE, "FORMAT", "table json",

@@ -127,19 +127,6 @@ static waggle_status frame_write(build *b, wg_code_kind kind, waggle_error *erro
     return status == WAGGLE_OK ? wg_segment_section_end(b->writer, section, error) : status;
 }
 
-static waggle_status rows_encode(const build *b, const wg_encode_job *rows, waggle_error *error)
-{
-    size_t stride = wg_code_stride(rows->kind, rows->frame->dim);
-    (void)error;
-    for (uint64_t i = 0; i < rows->count; i++) {
-        wg_row_to_f32(rows->type, (const uint8_t *)rows->rows + i * rows->stride, rows->frame->dim,
-                      b->row);
-        wg_code_encode(rows->frame, rows->kind, b->row, rows->codes + i * stride, &rows->figures[i],
-                       b->scratch);
-    }
-    return WAGGLE_OK;
-}
-
 static waggle_status codes_write(build *b, wg_code_kind kind, waggle_error *error)
 {
     size_t stride = wg_code_stride(kind, b->spec->dim);
@@ -162,7 +149,7 @@ static waggle_status codes_write(build *b, wg_code_kind kind, waggle_error *erro
                                       .codes = b->codes,
                                       .figures = b->figures + row,
                                       .heap = b->job->heap};
-        status = rows_encode(b, &encode, error);
+        status = wg_device_encode(b->job->device, &encode, error);
         if (status == WAGGLE_OK)
             status = wg_segment_section_append(b->writer, section, b->codes, count * stride, error);
     }

@@ -545,6 +545,14 @@ static void panel_group(panel_pass *p, uint64_t begin)
     }
 }
 
+// Scores of rows that were read as they are, in this view or another, have moved bounds.
+static void thresholds_follow(const panel_pass *p, uint32_t first, uint32_t count)
+{
+    for (uint32_t q = first; q < first + count; q++)
+        if (p->scratch->states[q].bound != p->topks[q].bound)
+            thresholds_set(p->cascade, p->scratch, q, p->topks[q].bound);
+}
+
 // A group of queries whose codes exclude too little is scored row by row.
 static void group_block(panel_pass *p, uint64_t begin)
 {
@@ -564,6 +572,7 @@ static void group_block(panel_pass *p, uint64_t begin)
         report->blocks_widened++;
         return;
     }
+    thresholds_follow(p, first, queries);
     p->kept = 0;
     p->late_ns = 0;
     panel_group(p, begin);
