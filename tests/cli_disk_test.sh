@@ -132,7 +132,7 @@ spoil "damaged.db/$segment"
 run 0 "list with damage" --db damaged.db list
 says "list with damage" '{"name":"logged","points":1,'
 says "list with damage" '"device":"cpu","damage":null}'
-says "list with damage" '{"name":"sealed","points":0,"vectors":[{"name":"","dim":2,"type":"f32","metric":"l2"}],'
+says "list with damage" '{"name":"sealed","points":0,"vectors":[{"name":"","dim":2,"type":"f32","metric":"l2","scan":"auto"}],'
 says "list with damage" '"damage":"damaged.db/'"$segment: does not begin as a segment file"
 warns "list with damage" "1 of 3 collections cannot be opened"
 run 0 "list with damage, quietly" --db damaged.db list --quiet -o csv
