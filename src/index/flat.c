@@ -86,6 +86,16 @@ static waggle_status group_create(const wg_index_query *query, uint32_t queries,
     return WAGGLE_OK;
 }
 
+static uint64_t bytes_read(const wg_scan_report *report)
+{
+    uint64_t bytes = report->rows.bytes;
+
+    for (uint32_t kind = 0; kind < WG_COUNT(report->codes); kind++) {
+        bytes += report->codes[kind].bytes;
+    }
+    return bytes;
+}
+
 static waggle_status search_groups(wg_device *device, const wg_index_query *query, uint64_t rows,
                                    wg_index_answer *answer, waggle_error *error)
 {
@@ -99,8 +109,8 @@ static waggle_status search_groups(wg_device *device, const wg_index_query *quer
         status = search_group(device, query, first, count, &g, answer, error);
         if (status != WAGGLE_OK) break;
         answer->rows_scanned += rows;
-        answer->bytes_scanned += rows * query->query_stride;
     }
+    answer->bytes_scanned = bytes_read(&answer->report);
     return status;
 }
 
