@@ -1,8 +1,7 @@
 // Scans of compressed codes (vector/code.h): a part of kernels_template.h, for the levels with vectors. Beside the words
 // there, a level has
 //
-//   vf_mul
-//   vf_figures(rows, v)                  v[0..3]: scale, residual, base and norm of 16 rows
+//   vf_mul, and vf_figures(rows, v)      v[0..3]: scale, residual, base and norm of 16 rows
 //   va_code_i4, va_code_b1               (acc, code, plane): 128 components more
 //   va_rows(accumulators, twice, minus)  the sums of 16 rows from an accumulator each, perhaps doubled, less a number, as
 //                                        float32

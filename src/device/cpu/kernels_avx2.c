@@ -106,6 +106,11 @@ INLINE vf vf_add(vf a, vf b)
     return (vf){_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
 }
 
+INLINE vf vf_mul(vf a, vf b)
+{
+    return (vf){_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+}
+
 INLINE vf vf_fma(vf a, vf b, vf c)
 {
     return (vf){_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
@@ -254,11 +259,6 @@ INLINE uint32_t vh_sum(vh v) // the upper halves of the counts are zero
 }
 
 // ---- Compressed codes --------------------------------------------------------------------------
-
-INLINE vf vf_mul(vf a, vf b)
-{
-    return (vf){_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
-}
 
 // Two rows of figures, four apart.
 INLINE __m256 figures_pair(const uint8_t *row)

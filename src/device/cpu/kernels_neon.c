@@ -108,6 +108,11 @@ INLINE vf vf_add(vf x, vf y)
     return (vf){vaddq_f32(x.a, y.a), vaddq_f32(x.b, y.b), vaddq_f32(x.c, y.c), vaddq_f32(x.d, y.d)};
 }
 
+INLINE vf vf_mul(vf x, vf y)
+{
+    return (vf){vmulq_f32(x.a, y.a), vmulq_f32(x.b, y.b), vmulq_f32(x.c, y.c), vmulq_f32(x.d, y.d)};
+}
+
 INLINE vf vf_fma(vf x, vf y, vf z)
 {
     return (vf){vfmaq_f32(z.a, x.a, y.a), vfmaq_f32(z.b, x.b, y.b), vfmaq_f32(z.c, x.c, y.c),
@@ -248,11 +253,6 @@ INLINE uint32_t vh_sum(vh x)
 }
 
 // ---- Compressed codes --------------------------------------------------------------------------
-
-INLINE vf vf_mul(vf x, vf y)
-{
-    return (vf){vmulq_f32(x.a, y.a), vmulq_f32(x.b, y.b), vmulq_f32(x.c, y.c), vmulq_f32(x.d, y.d)};
-}
 
 INLINE void vf_figures(const uint8_t *rows, vf *v)
 {

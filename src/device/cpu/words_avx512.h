@@ -70,6 +70,11 @@ INLINE vf vf_add(vf a, vf b)
     return _mm512_add_ps(a, b);
 }
 
+INLINE vf vf_mul(vf a, vf b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
 INLINE vf vf_fma(vf a, vf b, vf c)
 {
     return _mm512_fmadd_ps(a, b, c);
@@ -251,11 +256,6 @@ INLINE vf va_float(va v)
 #endif
 
 // ---- Compressed codes --------------------------------------------------------------------------
-
-INLINE vf vf_mul(vf a, vf b)
-{
-    return _mm512_mul_ps(a, b);
-}
 
 INLINE void vf_figures(const uint8_t *rows, vf *v)
 {
