@@ -17,7 +17,7 @@
 //                           below b's), vf_store, vf_u8 and vf_i8
 //   encode_i8, _i4, _b1     the encoders: encode_template.h, or the level's own
 //   WG_PANEL_BYTES          defined: there are va_splat, va_load, va_dot and va_float for panels of bytes
-//                           For codes: codes_template.h. Without panels, a level defines codes_i8, _i4 and _b1 itself
+//   codes_i8, _i4, _b1      the scans of codes: codes_template.h, or the level's own where it has no panels
 //
 // Why integer sums are exact: a product or square of two bytes is at most 255^2, and 65536 of them sum to
 // 4,261,478,400 < 2^32, so a sum modulo 2^32 of squares, absolute differences or u8 products is the sum
