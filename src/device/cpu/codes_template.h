@@ -13,11 +13,6 @@
 // on the way. Products that a level adds in int16 are of 4-bit and 1-bit codes, at most sixteen: 16 * 15 * 128 = 30,720.
 
 #define CODES_BLOCK 4u // rows side by side
-// While a line of codes is read, those so many bytes further on are asked for, into the first and into the second level of the
-// cache. Share of the speed of plain reading, 50,000 rows of 384 bytes on Sapphire Rapids: nothing asked for 0.65,
-// NEAR alone 0.87 (2 to 16 KiB alike), both 0.95 to 0.98 (FAR 8 to 32 KiB alike).
-#define CODES_NEAR 4096u
-#define CODES_FAR 16384u
 #define FIGURES_NEAR 1024u
 
 typedef struct codes_scan {
@@ -27,12 +22,6 @@ typedef struct codes_scan {
     uint32_t dim;
     bool fetch; // not where rows are few: those behind them may not be wanted
 } codes_scan;
-
-WG_INLINE void codes_fetch(const uint8_t *code)
-{
-    __builtin_prefetch(code + CODES_NEAR);
-    __builtin_prefetch(code + CODES_FAR, 0, 2);
-}
 
 WG_INLINE va code_step(wg_code_kind kind, va acc, const uint8_t *code, const uint8_t *plane)
 {
@@ -58,7 +47,7 @@ WG_INLINE void codes_block(wg_code_kind kind, const codes_scan *s, uint32_t firs
         WG_UNROLL for (uint32_t r = 0; r < row_count; r++)
         {
             const uint8_t *code = codes + r * s->stride;
-            if (fetch && i % (components * 64 / bytes) == 0) codes_fetch(code);
+            if (fetch && i % (components * 64 / bytes) == 0) rows_fetch(code);
             acc[r] = code_step(kind, acc[r], code, plane);
         }
     }

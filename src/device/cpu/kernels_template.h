@@ -24,8 +24,13 @@
 // itself. A sum of i8 products is at most 65536 * 128^2 = 2^30 in magnitude, so it is the sum read as int32.
 // A pair that one multiply-add instruction sums is at most 2 * 255^2, far below 2^31.
 //
-// Prefetch: few queries read rows at the speed of memory. The same place of the rows that come next is asked for
-// while these are scored. It may lie past the end: a prefetch never faults.
+// Prefetch: few queries read rows, and codes, at the speed of memory. While a line of them is read, those so many bytes
+// further on are asked for, into the first and into the second level of the cache. Share of the speed of plain reading, 50,000
+// codes of 384 bytes on Sapphire Rapids: nothing asked for 0.65, NEAR alone 0.87 (2 to 16 KiB alike), both 0.95 to 0.98 (FAR 8
+// to 32 KiB alike). Rows of 128 x i8: 16.4 ms a query with the next 8 rows only, 11 so. They may lie past the end: a
+// prefetch never faults.
+#define WG_NEAR 4096u
+#define WG_FAR 16384u
 
 #if defined(__clang__)
 #define WG_UNROLL _Pragma("clang loop unroll(full)")
@@ -101,6 +106,12 @@ WG_INLINE float finish_bits(vh acc)
     return (float)vh_sum(acc);
 }
 
+WG_INLINE void rows_fetch(const uint8_t *row)
+{
+    __builtin_prefetch(row + WG_NEAR);
+    __builtin_prefetch(row + WG_FAR, 0, 2);
+}
+
 // ---- Tiles -------------------------------------------------------------------------------------
 
 // WG_TILE(name, accumulator, zero, step, finish, vector, load, components, bytes): the kernel of one metric
@@ -126,7 +137,7 @@ WG_INLINE float finish_bits(vh acc)
             WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                     \
             {                                                                                      \
                 const uint8_t *row = rows + r * row_stride + at;                                   \
-                __builtin_prefetch(row + row_count * row_stride);                                  \
+                if (row_count > 1) rows_fetch(row);                                                \
                 vector x = load(row);                                                              \
                 WG_UNROLL for (uint32_t q = 0; q < query_count; q++)                               \
                 {                                                                                  \
