@@ -464,7 +464,7 @@ waggle_status cli_bench(cli_context *cli, waggle_error *error)
     const char *queries = cli_value(&cli->args, "queries");
     const char *format = cli_value(&cli->args, "format");
     uint64_t k = 0, threads = 0;
-    waggle_status status = cli_value_number(&cli->args, "k", 1, 100000, 10, &k, error);
+    waggle_status status = cli_value_number(&cli->args, "k", 1, 1000000, 10, &k, error);
 
     if (status == WAGGLE_OK) {
         status =

@@ -138,9 +138,11 @@ WG_TEST(any_k_of_any_stream_is_the_begin_of_a_sort)
                                   WG_TOPK_HEAP_MAX - 1,
                                   WG_TOPK_HEAP_MAX,
                                   WG_TOPK_HEAP_MAX + 1,
+                                  255,
+                                  256,
+                                  257,
                                   1000,
                                   100000,
-                                  LARGE - 1,
                                   LARGE,
                                   LARGE + 5};
     test_random random = {.state = test_seed(13)};
