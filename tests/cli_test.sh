@@ -329,6 +329,10 @@ run 0 "the scan that ran" --db scans.db search coded --id 7 --scan f32 -o table
 warns "the scan that ran" "over 200 rows (f32"
 run 0 "stages of a scan" --db scans.db search coded --id 7 --stages -o csv
 says "stages of a scan" "scan,exact,stage,rows,bytes,ms,blocks_widened"
+says "stages of a scan" "certified,true,4-bit,"
+says "stages of a scan" "certified,true,f32,"
+run 0 "stages of rows" --db scans.db search coded --id 7 --scan f32 --stages
+says "stages of rows" '"scan":"f32","exact":true,"stage":"f32","rows":200,'
 run 2 "unknown scan" --db scans.db search coded --id 7 --scan exact
 run 1 "scan without codes" --db scans.db create bytes --dim 4 --type u8 --scan certified
 warns "scan without codes" "scan certified needs codes"

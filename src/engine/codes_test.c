@@ -438,6 +438,63 @@ WG_TEST(certified_answers_are_those_of_the_rows_through_every_change)
     end(&f);
 }
 
+// What a search reports: its scan, its first stage, and that each row was looked at by codes or as it is.
+static void check_report(fixture *f, waggle_scan asked, waggle_scan ran, const char *first,
+                         uint64_t head_rows)
+{
+    waggle_hits *hits = search(f, 1, 5, asked);
+    const waggle_search_info *info = waggle_hits_info(hits);
+    const waggle_search_stage *last = &info->stages[info->stage_count - 1];
+    uint64_t bytes = 0;
+    WG_CHECK(info->scan == ran);
+    WG_CHECK(info->exact == (ran != WAGGLE_SCAN_PROBABLE));
+    WG_CHECK(info->stage_count >= 1 && info->stage_count <= 4);
+    WG_CHECK_TEXT(info->stages[0].name, first);
+    WG_CHECK_TEXT(last->name, "f32");
+    WG_CHECK(last->rows >= head_rows + 5); // the hits at least
+    WG_CHECK_U64(last->bytes, last->rows * 192);
+    if (ran == WAGGLE_SCAN_F32)
+        WG_CHECK_U64(last->rows, info->rows_scanned);
+    else
+        WG_CHECK(info->stages[0].rows + last->rows >= info->rows_scanned);
+    for (uint32_t i = 0; i < info->stage_count; i++)
+        bytes += info->stages[i].bytes;
+    WG_CHECK_U64(info->bytes_scanned, bytes);
+    WG_CHECK_U64(info->rows_scanned, 2 * POINTS + head_rows);
+    waggle_hits_destroy(hits);
+}
+
+WG_TEST(a_search_says_which_scan_ran_and_what_its_stages_read)
+{
+    fixture f = {0};
+    begin_with(&f, WAGGLE_L2, WAGGLE_F32, WAGGLE_SCAN_PROBABLE);
+    put(&f, 0, 2 * POINTS, false);
+    seal(&f);
+    check_report(&f, WAGGLE_SCAN_CERTIFIED, WAGGLE_SCAN_F32, "f32", 0); // no codes yet
+    make(&f);
+    check_report(&f, WAGGLE_SCAN_F32, WAGGLE_SCAN_F32, "f32", 0);
+    check_report(&f, WAGGLE_SCAN_CERTIFIED, WAGGLE_SCAN_CERTIFIED, "4-bit", 0);
+    check_report(&f, WAGGLE_SCAN_PROBABLE, WAGGLE_SCAN_PROBABLE, "1-bit", 0);
+    check_report(&f, WAGGLE_SCAN_DEFAULT, WAGGLE_SCAN_PROBABLE, "1-bit", 0);
+    put(&f, 5000, 10, false); // rows of the head are read as they are
+    check_report(&f, WAGGLE_SCAN_CERTIFIED, WAGGLE_SCAN_CERTIFIED, "4-bit", 10);
+    end(&f);
+}
+
+WG_TEST(an_unknown_scan_is_refused_by_name)
+{
+    waggle_error error;
+    waggle_hits *hits = NULL;
+    float row[DIM] = {0};
+    fixture f = {0};
+    begin_with(&f, WAGGLE_L2, WAGGLE_F32, WAGGLE_SCAN_AUTO);
+    waggle_rows rows = waggle_rows_f32(row, 1, DIM);
+    WG_FAILS_WITH(WAGGLE_INVALID, "scan 5 is not known",
+                  waggle_search(f.collection, &rows, waggle_search_options(.scan = (waggle_scan)5),
+                                &hits, &error));
+    end(&f);
+}
+
 WG_TEST(compaction_and_dropping_remove_codes_with_their_parts)
 {
     waggle_error error;
