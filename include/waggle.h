@@ -496,7 +496,7 @@ typedef struct waggle_search_options {
     uint32_t struct_size;
     uint32_t k;         ///< neighbors per query; more than there are points is no error; 0 = 10
     const char *vector; ///< which named vector; NULL = the unnamed one, or the only one
-    bool exact;         ///< never answer from an approximate index
+    bool exact;         ///< never answer from an approximate index, or by a probable scan
     bool with_payload;  ///< hits carry payloads
     uint16_t reserved;
     waggle_convert convert; ///< when queries have another element type than the collection

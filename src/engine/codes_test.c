@@ -481,6 +481,25 @@ WG_TEST(a_search_says_which_scan_ran_and_what_its_stages_read)
     end(&f);
 }
 
+WG_TEST(a_search_that_must_be_exact_is_never_only_probable)
+{
+    waggle_error error;
+    waggle_hits *hits = NULL;
+    float row[DIM];
+    fixture f = {0};
+    begin_with(&f, WAGGLE_L2, WAGGLE_F32, WAGGLE_SCAN_PROBABLE);
+    put(&f, 0, POINTS, false);
+    seal(&f);
+    make(&f);
+    row_make(1, row);
+    waggle_rows rows = waggle_rows_f32(row, 1, DIM);
+    WG_OK(waggle_search(f.collection, &rows, waggle_search_options(.exact = true), &hits, &error));
+    WG_CHECK(waggle_hits_info(hits)->scan == WAGGLE_SCAN_CERTIFIED);
+    WG_CHECK(waggle_hits_info(hits)->exact);
+    waggle_hits_destroy(hits);
+    end(&f);
+}
+
 WG_TEST(an_unknown_scan_is_refused_by_name)
 {
     waggle_error error;

@@ -262,6 +262,7 @@ static waggle_status scan_wanted(search *s, waggle_error *error)
 {
     const wg_vector_field *field = &s->collection->spec->fields[s->field];
     s->scan = s->options->scan == WAGGLE_SCAN_DEFAULT ? field->scan : s->options->scan;
+    if (s->scan == WAGGLE_SCAN_PROBABLE && s->options->exact) s->scan = WAGGLE_SCAN_CERTIFIED;
     if (waggle_scan_name(s->scan) != NULL) return WAGGLE_OK;
     return wg_fail(error, WAGGLE_INVALID, "scan %d is not known", (int)s->scan);
 }

@@ -17,7 +17,7 @@ typedef struct wg_index_query {
     uint32_t query_count;
     wg_tie_fn tie; // order of ids
     const void *tie_context;
-    waggle_scan scan; // as in wg_flat_job
+    waggle_scan scan;  // as in wg_flat_job
     wg_arena *scratch; // holds the answer, and what is needed meanwhile
 } wg_index_query;
 
