@@ -7,20 +7,17 @@
 
 typedef struct wg_codes_field {
     wg_frame frames[WG_CODE_B1 + 1];
-    wg_code_column
-        columns[WG_CODE_B1 + 1]; // what views borrow; codes are set when they are verified
+    wg_code_column columns[WG_CODE_B1 + 1]; // as views borrow them; codes NULL = not verified yet
     bool there;
 } wg_codes_field;
 
 struct wg_codes {
     wg_segment_file *file;
-    wg_mutex verify; // taken by the first scans
-    _Atomic uint32_t
-        verified; // bit i: field i has been verified; release after its columns are set
-    _Atomic bool
-        damaged; // not used any more. Relaxed: whoever does not see it yet finds the damage, too
-    bool doomed; // removed when it is closed; under `verify`
-    wg_codes_field fields[]; // of the spec
+    wg_mutex verify;           // taken by the first scans
+    _Atomic uint32_t verified; // bit i: of field i; release after its columns are set
+    _Atomic bool damaged;      // not used any more. Relaxed: who does not see it finds the damage
+    bool doomed;               // removed when it is closed; under `verify`
+    wg_codes_field fields[];   // of the spec
 };
 
 // The kinds of codes that fields with this scan have: bit wg_code_kind.
