@@ -348,6 +348,26 @@ WG_TEST(an_answer_beyond_the_budget_is_refused_and_idle_memory_goes_first)
     end(f);
 }
 
+WG_TEST(an_answer_that_fits_is_not_refused_for_what_an_earlier_search_left)
+{
+    waggle_error error;
+    waggle_hits *hits = NULL;
+    const size_t spare = 150u << 10; // for the queries
+    fixture *f = begin(WAGGLE_L2, WAGGLE_F32, 1, 16u << 20);
+    wg_heap *heap = &f->database->heap;
+    WG_OK(ask(f, 1000, 1, false, &hits, &error));
+    waggle_hits_destroy(hits);
+    WG_CHECK(f->database->searches.idle_size > spare);
+    size_t others = wg_heap_used(heap) - scratch_used(f);
+    size_t answer = (size_t)1000 * POINTS * sizeof(wg_hit);
+    void *ballast = wg_alloc(heap, WG_MEMORY_OTHER, heap->limit - others - answer - spare);
+    WG_OK(ask(f, 1000, POINTS, false, &hits, &error));
+    check_hits(hits, false);
+    waggle_hits_destroy(hits);
+    wg_free(ballast);
+    end(f);
+}
+
 // ---- Failures ------------------------------------------------------------------------------------
 
 // Returns whether there was an n-th allocation in the first searches.
@@ -356,6 +376,7 @@ static bool allocation_fails(fixture *f, uint64_t n, bool persistent)
     waggle_error error;
     wg_heap_relieve(&f->database->heap); // as after opening
     WG_CHECK_U64(scratch_used(f), 0);
+    WG_CHECK_U64(f->database->searches.idle_size + f->database->results.idle_size, 0);
     uint64_t failed = f->heap.failed;
     f->heap.fail_at = f->heap.calls + n;
     f->heap.persistent = persistent;
@@ -364,6 +385,7 @@ static bool allocation_fails(fixture *f, uint64_t n, bool persistent)
         waggle_status status = ask(f, 20 * (uint32_t)i + 1, 10, true, &hits, &error);
         WG_CHECK(status == WAGGLE_OK || status == WAGGLE_OUT_OF_MEMORY);
         WG_CHECK((status == WAGGLE_OK) == (hits != NULL));
+        if (hits == NULL) WG_CHECK_U64(scratch_used(f), 0);
         if (hits != NULL) check_hits(hits, true);
         waggle_hits_destroy(hits);
     }

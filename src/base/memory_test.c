@@ -273,6 +273,7 @@ WG_TEST(an_arena_used_the_same_way_again_allocates_nothing)
         WG_CHECK(wg_arena_alloc(&arena, 100000, 64) !=
                  NULL); // the peak, which is gone before the reset
         wg_arena_rewind(&arena, mark);
+        WG_CHECK(wg_arena_alloc(&arena, 50000, 64) != NULL);
         wg_arena_reset(&arena);
     }
     WG_CHECK_U64(failing.calls, calls);
@@ -302,6 +303,8 @@ WG_TEST(an_arena_is_rewound_to_a_mark)
     WG_CHECK_U64(failing.live, 0);
     WG_CHECK_U64(arena.size, 0);
     // The peak is known still; without memory for it there is no block, and no harm.
+    WG_CHECK(wg_arena_alloc(&arena, 1, 1) != NULL);
+    WG_CHECK(arena.peak > 10000);
     failing.fail_at = failing.calls + 1;
     wg_arena_reset(&arena);
     WG_CHECK_U64(failing.failed, 1);
