@@ -1,10 +1,11 @@
 #include "engine/scratch.h"
 
 #define BLOCK_SIZE ((size_t)4 << 10) // of the first search; later ones begin with what it needed
-#define SIZE_MAX_KEPT \
-    ((size_t)16 << 20) // of one; a batch of 1,000 queries of 768 floats needs 8 MiB
+#define GROWTH 32u                   // of blocks: little is left unused, and the reset joins them
+#define POOL_SHARE 32u               // of the memory budget
 #define POOL_SIZE_MAX ((size_t)128 << 20)
-#define POOL_SHARE 32u // of the memory budget
+// Of one scratch. A batch of 1,000 queries of 768 floats needs 8 MiB.
+#define SIZE_MAX_KEPT ((size_t)16 << 20)
 
 void wg_scratch_pool_init(wg_scratch_pool *pool, wg_heap *heap)
 {
@@ -34,6 +35,7 @@ static wg_scratch *scratch_create(wg_scratch_pool *pool)
     if (made == NULL) return NULL;
     made->pool = pool;
     wg_arena_init(&made->arena, pool->heap, WG_MEMORY_SCRATCH, BLOCK_SIZE);
+    made->arena.growth = GROWTH;
     wg_buffer_init(&made->payload, pool->heap, WG_MEMORY_SCRATCH);
     return made;
 }

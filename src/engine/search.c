@@ -319,11 +319,11 @@ static void scan_describe(const search *s, waggle_hits *hits)
 
 // ---- Front ---------------------------------------------------------------------------------------
 
-// Where the answer would pass the memory budget, what is kept for later searches goes first. Whether that was enough is
-// for the index to say.
-static wg_scratch *scratch_take(waggle_database *database, size_t answer_size)
+// Where the answer and the lists that it is collected in could pass the memory budget, what is kept for later searches
+// goes first. Whether that was enough is for the index to say.
+static wg_scratch *scratch_take(waggle_database *database, uint64_t hits)
 {
-    (void)wg_heap_admit(&database->heap, answer_size, NULL);
+    (void)wg_heap_admit(&database->heap, 2 * hits * sizeof(wg_hit), NULL);
     return wg_scratch_take(&database->searches);
 }
 
@@ -334,7 +334,7 @@ static waggle_status search_run(search *s, uint32_t k, waggle_error *error)
     waggle_status status = rows_check(field, s->rows, error);
     if (status == WAGGLE_OK) status = scan_wanted(s, error);
     if (status != WAGGLE_OK) return status;
-    s->scratch = scratch_take(database, s->rows->count * k * sizeof(wg_hit));
+    s->scratch = scratch_take(database, s->rows->count * wg_topk_capacity(k));
     if (s->scratch == NULL) return wg_fail_memory(error, sizeof *s->scratch, "a search");
     status = queries_convert(s, error);
     if (status != WAGGLE_OK) return status;
