@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-#define SCAN_SLACK 0x1p-20        // 16 u: roundings of the product, and of the scan's test
-#define SCAN_UNDERFLOW 0x1p-120   // what operations lose below the range of float32
-#define NORM_SQUARE_SLACK 0x1p-18 // norm^2 exceeds |s z|^2 by at most 25 u
+#define SCAN_SLACK 0x1p-20          // 16 u: roundings of the product, and of the scan's test
+#define SCAN_UNDERFLOW 0x1p-120     // what operations lose below the range of float32
+#define NORM_SQUARE_SLACK 0x1p-18   // norm^2 exceeds |s z|^2 by at most 25 u
 #define ROTATION_UNDERFLOW 0x1p-132 // what rotations lose below the range of float32 (Lemma 2)
-#define LEAST 0x1p-100f           // times an infinite residual still is infinite
+#define LEAST 0x1p-100f             // times an infinite residual still is infinite
 #define TINY 0x1p-60f // queries whose largest component is below are quantized to nothing
 
 // ---- Queries -----------------------------------------------------------------------------------

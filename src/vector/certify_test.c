@@ -333,6 +333,28 @@ WG_TEST(open_rows_and_open_queries_are_never_excluded)
     }
 }
 
+// A query of denormals against a row of 2^57, both along one axis: the rotation rounds 167/16 units of the least denormal to 10.
+WG_TEST(what_a_rotation_loses_below_the_range_is_within_the_bounds)
+{
+    wg_frame frame;
+    wg_code_query query;
+
+    memset(center, 0, sizeof(center));
+    memset(points, 0, sizeof(points));
+    points[0][0] = 0x1p57f;
+    points[ROWS][0] = 167.0f * 0x1p-149f;
+    wg_frame_init(&frame, WAGGLE_DOT, center, 256, true, 1);
+    wg_code_encode(&frame, WG_CODE_I8, points[0], codes[0], &figures[0], scratch);
+    wg_code_query_init(&query, &frame, points[ROWS], 1, planes, scratch);
+    float product = wg_code_query_product(&query, WG_CODE_I8, codes[0]);
+    float score = canonical(WAGGLE_DOT, points[ROWS], points[0], 256);
+    wg_code_threshold own = wg_code_threshold_of(&query, WG_CODE_I8, score);
+    wg_interval bounds = wg_code_bounds(&query, WG_CODE_I8, &figures[0], product);
+
+    WG_CHECK(!wg_code_excludes(&own, &figures[0], product));
+    WG_CHECK(bounds.upper >= 167.0 * 0x1p-92);
+}
+
 // Few hits so far, or a bound that is no number: everything is a candidate.
 WG_TEST(an_infinite_bound_excludes_nothing)
 {

@@ -1,17 +1,14 @@
 #include "vector/code.h"
 
 #include "vector/bounds.h"
+#include "vector/code_fit.h"
 #include "vector/rotation.h"
 
 #include <assert.h>
 #include <string.h>
 
-#define SQUARE_MIN 0x1p-120f // rows whose square is below are images of nothing
-#define SQUARE_MAX 0x1p120f
-#define UNDERFLOW_PAD 0x1p-66f // >= the root of 65,536 squares lost below 2^-149
-#define BASE_SLACK 0x1p-18f // 64 u: what a base gives away for the roundings of itself and the scan
-#define CENTER_MAX 0x1p40   // of a component of the center
-#define FAILURE_ROOT 6.55   // sqrt(2 ln(2 / 1e-9)) = 6.545: a 1-bit bound fails with less
+#define CENTER_MAX 0x1p40 // of a component of the center
+#define FAILURE_ROOT 6.55 // sqrt(2 ln(2 / 1e-9)) = 6.545: a 1-bit bound fails with less
 #define PRODUCT_MAX (255 * 127 * (int64_t)WAGGLE_DIM_MAX)
 
 static_assert(PRODUCT_MAX <= INT32_MAX, "products with unsigned codes fit int32");
@@ -84,11 +81,11 @@ static void gains_init(wg_frame *frame)
                                              .drift = wg_f32_up(drift),
                                              .square = 0.0f};
     }
-    frame->gains[WG_CODE_B1] =
-        (wg_code_gains){.norm = wg_f32_up(1.0 + 4.0 * sum + 2.0 * drift),
-                        .residual = wg_f32_up(WG_MIN(shrink, 1.0) * (1.0 + sum)),
-                        .drift = wg_f32_up(4.0 * drift + 4.0 * sum),
-                        .square = wg_f32_down(1.0 - 4.0 * drift - 4.0 * sum - (double)BASE_SLACK)};
+    frame->gains[WG_CODE_B1] = (wg_code_gains){
+        .norm = wg_f32_up(1.0 + 4.0 * sum + 2.0 * drift),
+        .residual = wg_f32_up(WG_MIN(shrink, 1.0) * (1.0 + sum)),
+        .drift = wg_f32_up(4.0 * drift + 4.0 * sum),
+        .square = wg_f32_down(1.0 - 4.0 * drift - 4.0 * sum - (double)WG_CODE_BASE_SLACK)};
 }
 
 void wg_frame_init(wg_frame *frame, waggle_metric metric, const float *center, uint32_t dim,
@@ -232,28 +229,6 @@ static float absolute_peak(const float *y, uint32_t dim)
     return peak;
 }
 
-bool wg_code_fit_scale(wg_code_fit *fit, wg_code_kind kind, uint32_t dim)
-{
-    fit->scale = fit->inverse = 0.0f;
-    fit->rest_square = fit->square;
-    fit->code_square = 0;
-    if (!(fit->square >= SQUARE_MIN && fit->square <= SQUARE_MAX)) return false; // nor for NaN
-
-    if (kind == WG_CODE_I8) {
-        fit->scale = fit->peak / 127.0f;
-        fit->inverse = 127.0f / fit->peak;
-    } else if (kind == WG_CODE_I4) {
-        float root = sqrtf(fit->square / (float)dim);
-        float width = fmaf(fit->peak, WG_CODE_WIDTH_PEAK, WG_CODE_WIDTH_ROOT * root);
-        width = WG_MIN(width, WG_CODE_WIDTH_MOST * root);
-        fit->scale = width * 0.5f;
-        fit->inverse = 1.0f / width;
-    } else {
-        fit->scale = fit->square / fit->peak;
-    }
-    return true;
-}
-
 static int32_t quantize(wg_code_kind kind, float y, float inverse)
 {
     if (kind == WG_CODE_I8) return (int32_t)(fmaf(y, inverse, TO_INTEGER) - TO_INTEGER);
@@ -277,42 +252,6 @@ static void write_code(wg_code_kind kind, const float *y, uint32_t dim, uint8_t 
         fit->code_square += (uint32_t)(z * z);
     }
     fit->rest_square = lanes_sum(lanes);
-}
-
-static float base_of(const wg_code_fit *fit, const wg_frame *frame, wg_code_kind kind, float norm,
-                     float residual)
-{
-    if (frame->metric != WAGGLE_L2) {
-        float base = fmaf(-fabsf(fit->center_product), BASE_SLACK, -fit->center_product);
-        return fmaf(-frame->center_slack, norm + residual, base);
-    }
-    if (kind == WG_CODE_B1) return fit->square * frame->gains[kind].square;
-    return fmaf(-residual * residual, 1.0f + BASE_SLACK, norm * norm * (1.0f - BASE_SLACK));
-}
-
-static bool within(float norm) // false for NaN
-{
-    return norm <= WG_CODE_NORM_MAX;
-}
-
-wg_code_figures wg_code_fit_figures(const wg_code_fit *fit, const wg_frame *frame,
-                                    wg_code_kind kind)
-{
-    wg_code_gains gains = frame->gains[kind];
-    float rest = sqrtf(fit->rest_square);
-    float norm = fit->scale * sqrtf((float)fit->code_square) * gains.norm;
-
-    if (fit->scale == 0.0f) { // nothing was estimated: all of it counts, also for 1-bit codes
-        gains.residual = frame->gains[WG_CODE_I8].residual;
-    }
-    float residual = fmaf(rest, gains.residual, fmaf(gains.drift, norm + rest, UNDERFLOW_PAD));
-    if (!within(norm) || !within(residual) || !within(frame->center_norm)) {
-        return (wg_code_figures){.residual = INFINITY}; // open
-    }
-    return (wg_code_figures){.scale = fit->scale,
-                             .residual = residual,
-                             .base = base_of(fit, frame, kind, norm, residual),
-                             .norm = norm};
 }
 
 void wg_code_encode(const wg_frame *frame, wg_code_kind kind, const float *row, uint8_t *code,

@@ -41,11 +41,6 @@ typedef enum wg_code_kind {
 // Beyond this norm a row or a query is open: never excluded. It keeps every product below the range's end.
 #define WG_CODE_NORM_MAX 0x1p60f
 
-// Of the width of a level of 4-bit codes: how these were found is in certified-scan.md.
-#define WG_CODE_WIDTH_PEAK 0.09f
-#define WG_CODE_WIDTH_ROOT 0.06f
-#define WG_CODE_WIDTH_MOST 0.36f
-
 // What a scan reads beside the code of a row.
 typedef struct wg_code_figures {
     float scale;    // s >= 0: the image is s z
@@ -97,24 +92,6 @@ size_t wg_code_stride(wg_code_kind kind, uint32_t dim); // a multiple of 64
 size_t wg_code_query_stride(uint32_t dim);
 void wg_code_encode(const wg_frame *frame, wg_code_kind kind, const float *row, uint8_t *code,
                     wg_code_figures *figures, float *scratch);
-
-// The encoding in parts, for kernels that make the passes over a row themselves: they fill in what steps 1 and 2 find, then what
-// step 4 finds, and everything else is done here.
-typedef struct wg_code_fit {
-    float center_product; // h
-    float square;         // Q
-    float peak;           // m; 1-bit: g
-    float scale;          // s
-    float inverse;        // a
-    float rest_square;    // dot(e, e)
-    uint32_t code_square; // Z
-} wg_code_fit;
-
-// Step 3. False: the row has no image, its code is padding and there is no step 4.
-bool wg_code_fit_scale(wg_code_fit *fit, wg_code_kind kind, uint32_t dim);
-// Steps 5 to 7.
-wg_code_figures wg_code_fit_figures(const wg_code_fit *fit, const wg_frame *frame,
-                                    wg_code_kind kind);
 
 // Every component of a code is padding.
 void wg_code_clear(wg_code_kind kind, uint8_t *code, uint32_t dim);

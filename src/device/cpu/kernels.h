@@ -84,7 +84,7 @@ typedef void (*wg_codes_panel_fn)(const uint8_t *codes, size_t stride, uint32_t 
 
 // Codes of row_count rows of float32, f16 or bf16: what wg_code_encode() gives, bit for bit. rows as in wg_encode_job. scratch holds
 // wg_encode_scratch() floats, aligned to 64.
-#define WG_ENCODE_ROWS 16u // at most, at a time: their 16 KiB stay in the first-level cache
+#define WG_ENCODE_ROWS 16u // at most, at a time: of 8 KiB
 
 static inline size_t wg_encode_stride(uint32_t dim) // floats of a row in scratch
 {
@@ -93,7 +93,7 @@ static inline size_t wg_encode_stride(uint32_t dim) // floats of a row in scratc
 
 static inline uint32_t wg_encode_rows(uint32_t dim)
 {
-    size_t rows = 4096 / wg_encode_stride(dim);
+    size_t rows = 2048 / wg_encode_stride(dim);
     return (uint32_t)WG_MIN(WG_MAX(rows, 1), WG_ENCODE_ROWS);
 }
 

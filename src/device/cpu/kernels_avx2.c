@@ -1,5 +1,6 @@
 // AVX2 with FMA and F16C: two registers are the 16 lanes.
 #include "device/cpu/kernels.h"
+#include "vector/code_fit.h"
 #include "vector/rotation.h"
 
 #if defined(__x86_64__)
@@ -357,6 +358,11 @@ INLINE vf va_rows(const va *rows, bool twice, int32_t minus)
 INLINE vf vf_min(vf a, vf b)
 {
     return (vf){_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
+}
+
+INLINE vf vf_largest(vf a, vf b)
+{
+    return vf_max(a, vf_abs(b));
 }
 
 INLINE vf vf_head(vf v, uint32_t count)

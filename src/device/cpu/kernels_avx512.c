@@ -1,5 +1,6 @@
 // AVX-512: F, BW, DQ and VL only, so that every AVX-512 server runs it.
 #include "device/cpu/kernels.h"
+#include "vector/code_fit.h"
 #include "vector/rotation.h"
 
 #if defined(__x86_64__)

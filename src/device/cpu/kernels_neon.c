@@ -1,5 +1,6 @@
 // NEON: four registers are the 16 lanes. Every AArch64 processor has it.
 #include "device/cpu/kernels.h"
+#include "vector/code_fit.h"
 #include "vector/rotation.h"
 
 #if defined(__aarch64__)
@@ -332,6 +333,11 @@ INLINE vf va_rows(const va *rows, bool twice, int32_t minus)
 INLINE vf vf_min(vf x, vf y)
 {
     return (vf){vminq_f32(x.a, y.a), vminq_f32(x.b, y.b), vminq_f32(x.c, y.c), vminq_f32(x.d, y.d)};
+}
+
+INLINE vf vf_largest(vf x, vf y)
+{
+    return vf_max(x, vf_abs(y));
 }
 
 INLINE float32x4_t head_quarter(float32x4_t x, const uint32_t *mask)

@@ -1,6 +1,7 @@
 // AVX-512 with VNNI and VPOPCNTDQ (Ice Lake, Zen 4 and later): bytes are multiplied and bits counted by instructions made
 // for it.
 #include "device/cpu/kernels.h"
+#include "vector/code_fit.h"
 #include "vector/rotation.h"
 
 #if defined(__x86_64__)

@@ -337,6 +337,11 @@ INLINE vf vf_min(vf a, vf b)
     return _mm512_min_ps(a, b);
 }
 
+INLINE vf vf_largest(vf a, vf b)
+{
+    return _mm512_range_ps(a, b, 0x0b); // the larger magnitude, without its sign
+}
+
 INLINE vf vf_head(vf v, uint32_t count)
 {
     return _mm512_maskz_mov_ps((__mmask16)((1u << count) - 1u), v);
