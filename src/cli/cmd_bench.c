@@ -205,11 +205,11 @@ static waggle_status search_once(bench *b, uint64_t first, uint32_t batch, wg_bu
     if (data == NULL) return wg_fail_memory(error, wrapped->size, "a batch of queries");
     waggle_rows rows = waggle_rows_of(b->type, data, batch, b->spec->dim);
     uint64_t from = wg_now_ns();
-    waggle_status status = waggle_search(
-        b->session.collection, &rows,
-        waggle_search_options(.k = b->k, .vector = b->spec->name, .convert = b->convert,
-                              .scan = b->scan),
-        &hits, error);
+    waggle_status status =
+        waggle_search(b->session.collection, &rows,
+                      waggle_search_options(.k = b->k, .vector = b->spec->name,
+                                            .convert = b->convert, .scan = b->scan),
+                      &hits, error);
     double us = (double)(wg_now_ns() - from) / 1e3;
     if (status != WAGGLE_OK) return status;
     if (!wg_buffer_append(&b->times, &us, sizeof(us))) {
