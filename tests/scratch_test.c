@@ -386,9 +386,9 @@ WG_TEST(an_answer_that_fits_is_not_refused_for_what_an_earlier_search_left)
     waggle_hits_destroy(hits);
     WG_CHECK(f->database->searches.idle_size > spare);
     size_t others = wg_heap_used(heap) - scratch_used(f);
-    size_t answer = (size_t)1000 * 250 * sizeof(wg_hit);
+    size_t answer = (size_t)2000 * 125 * sizeof(wg_hit);
     void *ballast = wg_alloc(heap, WG_MEMORY_OTHER, heap->limit - others - 2 * answer - spare);
-    WG_OK(ask(f, 1000, 250, false, &hits, &error));
+    WG_OK(ask(f, 2000, 125, false, &hits, &error));
     check_hits(hits, false);
     waggle_hits_destroy(hits);
     wg_free(ballast);
