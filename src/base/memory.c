@@ -15,14 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#if defined(__has_feature)
-#define ADDRESS_SANITIZER __has_feature(address_sanitizer)
-#elif defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_SANITIZER 1
-#else
-#define ADDRESS_SANITIZER 0
-#endif
-#if ADDRESS_SANITIZER
+#if WG_ARENA_GAP > 0
 #include <sanitizer/asan_interface.h>
 #endif
 
@@ -409,11 +402,8 @@ struct wg_arena_block {
 
 _Static_assert(sizeof(struct wg_arena_block) % 16 == 0, "the bytes of a block are aligned to 16");
 
-// What was not given out is poison to the address sanitizer, and lies between allocations, too: so it finds a step over
-// the end of one, as it does with malloc.
-#if ADDRESS_SANITIZER
-#define ARENA_GAP 16u
-
+// What was not given out is poison to the address sanitizer.
+#if WG_ARENA_GAP > 0
 static void forbid(const void *bytes, size_t size)
 {
     ASAN_POISON_MEMORY_REGION(bytes, size);
@@ -424,8 +414,6 @@ static void permit(const void *bytes, size_t size)
     ASAN_UNPOISON_MEMORY_REGION(bytes, size);
 }
 #else
-#define ARENA_GAP 0u
-
 static void forbid(const void *bytes, size_t size)
 {
     (void)bytes;
@@ -459,7 +447,7 @@ static void *block_take(struct wg_arena_block *block, size_t size, size_t alignm
     uintptr_t free_from = (uintptr_t)bytes + block->used;
     size_t at = block->used + (size_t)(wg_round_up(free_from, alignment) - free_from);
     if (at > block->size || size > block->size - at) return NULL;
-    block->used = WG_MIN(at + size + ARENA_GAP, block->size);
+    block->used = WG_MIN(at + size + WG_ARENA_GAP, block->size);
     permit(bytes + at, size);
     return bytes + at;
 }

@@ -63,6 +63,19 @@ void wg_pages_use(wg_heap *heap, wg_purpose purpose, void *memory, size_t size, 
                   size_t used);
 void wg_pages_release(wg_heap *heap, wg_purpose purpose, void *memory, size_t size, size_t used);
 
+// What lies unused between two allocations of an arena: where the address sanitizer looks on, room to find a step over
+// the end of one, as it does with malloc.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WG_ARENA_GAP 16
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define WG_ARENA_GAP 16
+#endif
+#ifndef WG_ARENA_GAP
+#define WG_ARENA_GAP 0
+#endif
+
 // A region of scratch that is freed as a whole. Blocks grow geometrically from block_size. One thread at a time.
 typedef struct wg_arena {
     wg_heap *heap;
