@@ -148,7 +148,6 @@ static void run_set(const bench_options *options, bench_report *report, const be
     database_make(path, set);
     databases_open(&run, path);
     peers_open(&run, report);
-    exact_encode(&run);
     for (uint32_t b = 0; b < EXACT_BATCHES; b++)
         exact_measure(&run, b);
     for (uint32_t p = 0; p < EXACT_PEERS; p++)

@@ -2,11 +2,9 @@
 //
 //   exact.c          the sets, databases and peers; what runs when
 //   exact_measure.c  one batch size of one set: our searches, the peers and the probes, in turn
-//   exact_encode.c   how fast rows are encoded
 //   exact_report.c   the table of measurements, and the figures with their goals
 #pragma once
 
-#include "base/bandwidth.h"
 #include "peers.h"
 #include "sets.h"
 #include "support.h"
@@ -17,7 +15,6 @@
 #define EXACT_THREADS 2u // 1 and 2
 #define EXACT_PEERS 2u
 #define EXACT_STAGES 4u
-#define EXACT_CODES 3u // int8, 4-bit, 1-bit
 
 static const uint32_t exact_batches[EXACT_BATCHES] = {1, 100, 1000};
 
@@ -62,8 +59,6 @@ typedef struct exact_results {
     exact_cell ours[EXACT_WAYS][EXACT_BATCHES][EXACT_THREADS];
     exact_roof roofs[BENCH_FORMS][EXACT_BATCHES][EXACT_THREADS];
     exact_cell peers[EXACT_PEERS][EXACT_BATCHES];
-    double encode[EXACT_CODES][BENCH_PAIRS_MAX]; // bytes of floats per second
-    double encode_bandwidth[BENCH_PAIRS_MAX];    // read by the probe in the same pair
 } exact_results;
 
 extern const peer_ops *const exact_peers[EXACT_PEERS];
@@ -85,11 +80,6 @@ typedef struct exact_run {
 } exact_run;
 
 const char *exact_form_name(const bench_set *set, bench_form form); // "f32", "u8", "i8"
-extern const char *const exact_code_names[EXACT_CODES];
-// The rate of the probe, in a burst.
-double exact_bandwidth(const exact_run *run, wg_bandwidth *buffer, uint32_t threads);
-double exact_burst_end(const exact_run *run); // of bench_seconds()
-void exact_encode(exact_run *run);
 // Checks the recall of everything at this batch size, then measures.
 void exact_measure(exact_run *run, uint32_t batch);
 

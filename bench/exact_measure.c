@@ -4,6 +4,7 @@
 //
 // Short calls run in a burst, and the fastest counts, for ours, peers and probes alike: what comes first finds cold caches, and
 // a call that was interrupted says nothing.
+#include "base/bandwidth.h"
 #include "base/peaks.h"
 #include "exact.h"
 
@@ -108,7 +109,7 @@ static double recall_of(exact_run *run, search_fn search, const void *how, bench
 
 // ---- Bursts ----------------------------------------------------------------------------------------
 
-double exact_burst_end(const exact_run *run)
+static double burst_end(const exact_run *run)
 {
     return bench_seconds() + (run->options->quick ? BURST_QUICK_S : BURST_S);
 }
@@ -118,7 +119,7 @@ static double burst(exact_run *run, search_fn search, const void *how, uint32_t 
                     uint32_t pair)
 {
     double best = 0;
-    double end = exact_burst_end(run);
+    double end = burst_end(run);
     for (uint32_t i = 0; i < BURST_CALLS && (i == 0 || bench_seconds() < end); i++) {
         uint64_t places = BENCH_SET_QUERIES / batch;
         uint64_t first = (pair * BURST_CALLS + i) % places * batch;
@@ -128,10 +129,10 @@ static double burst(exact_run *run, search_fn search, const void *how, uint32_t 
     return best;
 }
 
-double exact_bandwidth(const exact_run *run, wg_bandwidth *buffer, uint32_t threads)
+static double probe_bandwidth(const exact_run *run, wg_bandwidth *buffer, uint32_t threads)
 {
     double best = 0;
-    double end = exact_burst_end(run);
+    double end = burst_end(run);
     buffer->threads = threads;
     for (uint32_t i = 0; i < BURST_CALLS && (i == 0 || bench_seconds() < end); i++) {
         waggle_error error;
@@ -186,7 +187,7 @@ static void pair_form(exact_run *run, bench_form form, uint32_t b, uint32_t pair
 {
     for (uint32_t t = 0; t < EXACT_THREADS; t++) {
         exact_roof *roof = &run->results->roofs[form][b][t];
-        roof->bandwidth[pair] = exact_bandwidth(run, buffer, t + 1);
+        roof->bandwidth[pair] = probe_bandwidth(run, buffer, t + 1);
         roof->peak[pair] = probe_peak(form, t + 1);
         for (exact_way way = 0; way < EXACT_WAYS; way++) {
             if (exact_form(way) != form) continue;

@@ -13,13 +13,12 @@ typedef enum relation {
     OVER_FLOATS,     // times as fast as our own f32 scan
     OVER_ONE_THREAD, // two threads, times as fast as one
     OF_RECALL,       // the lowest of all measurements of our engine
-    OF_ENCODING,     // bytes of floats encoded, of the read bandwidth
 } relation;
 
 typedef struct figure_spec {
     const char *set;
     exact_way way;
-    uint32_t batch; // index of exact_batches; of OF_ENCODING, of the kinds of codes
+    uint32_t batch; // index of exact_batches
     relation relation;
     double must;
     double stretch; // 0 = none
@@ -56,9 +55,6 @@ static const figure_spec figures[] = {
     {"clustered-128",     EXACT_FLOATS,    0, OVER_ONE_THREAD, 1.6,   0},
     {"clustered-128",     EXACT_FLOATS,    1, OVER_ONE_THREAD, 1.9,   0},
     {"clustered-128",     EXACT_FLOATS,    2, OVER_ONE_THREAD, 1.9,   0},
-    {"images",            EXACT_FLOATS,    0, OF_ENCODING,     0.60,  0.80},
-    {"images",            EXACT_FLOATS,    1, OF_ENCODING,     0.60,  0.80},
-    {"images",            EXACT_FLOATS,    2, OF_ENCODING,     0.60,  0.80},
     // Rounding to float32 may swap neighbors whose distances differ by less; a tie of the true distances is right.
     {"images",            EXACT_FLOATS,    0, OF_RECALL,       1.0,   0},
     {"images-normalized", EXACT_FLOATS,    0, OF_RECALL,       0.999, 1.0},
@@ -222,18 +218,6 @@ static const char *form_name(const exact_results *results, bench_form form)
     return type_name(results, form == BENCH_BYTES ? EXACT_BYTES : EXACT_FLOATS);
 }
 
-static void encodings_write(bench_report *report, const exact_results *results)
-{
-    for (uint32_t kind = 0; kind < EXACT_CODES; kind++) {
-        double rate = bench_median(results->encode[kind], results->pairs) * 1e-9;
-        bench_note("  encoding to %s: %.3g GB/s of floats", exact_code_names[kind], rate);
-        bench_measurement(report,
-                          "\"set\": \"%s\", \"engine\": \"encoder\", \"code\": \"%s\", "
-                          "\"threads\": 1, \"gb_per_s\": %.6g",
-                          results->name, exact_code_names[kind], rate);
-    }
-}
-
 // What the shares are of.
 static void roofs_write(bench_report *report, const exact_results *results)
 {
@@ -265,7 +249,6 @@ void exact_table(bench_report *report, const exact_results *results)
     for (uint32_t p = 0; p < EXACT_PEERS; p++)
         for (uint32_t b = 0; b < EXACT_BATCHES; b++)
             line_peer(report, results, p, b);
-    encodings_write(report, results);
     roofs_write(report, results);
 }
 
@@ -278,15 +261,12 @@ static void figure_name(const figure_spec *spec, const exact_results *results, c
         [OF_BANDWIDTH] = "of read bandwidth",    [OF_PEAK] = "of the probed peak",
         [OVER_HNSWLIB] = "over hnswlib",         [OVER_OPENBLAS] = "over OpenBLAS",
         [OVER_FLOATS] = "over our f32",          [OVER_ONE_THREAD] = "2 threads over one",
-        [OF_RECALL] = "lowest recall@10 of all", [OF_ENCODING] = "of read bandwidth",
+        [OF_RECALL] = "lowest recall@10 of all",
     };
     uint32_t batch = exact_batches[spec->batch];
     const char *form =
         spec->way == EXACT_CERTIFIED ? "f32 certified" : type_name(results, spec->way);
-    if (spec->relation == OF_ENCODING)
-        snprintf(name, capacity, "%s, encoding f32 to %s, %s", spec->set,
-                 exact_code_names[spec->batch], ends[spec->relation]);
-    else if (spec->relation == OF_RECALL)
+    if (spec->relation == OF_RECALL)
         snprintf(name, capacity, "%s, %s", spec->set, ends[spec->relation]);
     else
         snprintf(name, capacity, "%s %s, %u %s, %s", spec->set, form, batch,
@@ -323,10 +303,6 @@ static const char *figure_ratios(const figure_spec *spec, const exact_results *r
     case OVER_ONE_THREAD:
         over_cell(results, &results->ours[spec->way][b][1], cell, ratios);
         return NULL;
-    case OF_ENCODING:
-        for (uint32_t i = 0; i < results->pairs; i++)
-            ratios[i] = results->encode[b][i] / results->encode_bandwidth[i];
-        return NULL;
     default:
         for (uint32_t i = 0; i < results->pairs; i++)
             ratios[i] = lowest_recall(results);
@@ -354,8 +330,7 @@ static void figure_write(bench_report *report, const figure_spec *spec,
         snprintf(reason, sizeof reason, "not measured: %s", results->missing);
     else
         why = figure_ratios(spec, results, ratios);
-    bool searched = spec->relation != OF_RECALL && spec->relation != OF_ENCODING;
-    bench_beside(report, why != NULL || !searched ? NAN : recall, stretch);
+    bench_beside(report, why != NULL || spec->relation == OF_RECALL ? NAN : recall, stretch);
     if (why != NULL)
         bench_figure_missing(report, name, unit, spec->must, true, why);
     else

@@ -42,8 +42,6 @@ check "every figure has four fields" gone "^[^$tab]*\(${tab}[^$tab]*\)\{0,2\}$" 
 check "clustered-128 is found by all" grep -q "^clustered-128, lowest recall@10 of all$tab.*${tab}1${tab}PASS" "$folder/figures"
 check "clustered-768 is found by all" grep -q "^clustered-768, lowest recall@10 of all$tab.*${tab}1${tab}PASS" "$folder/figures"
 check "images that are not there miss" grep -q "^images f32, 1 query, of read.*not measured: images.npy.*MISS" "$folder/figures"
-check "encoders of data that is not there miss" grep -q "^images, encoding f32 to int8.*not measured: images.npy.*MISS" "$folder/figures"
-check "encoders are measured" [ "$(grep -c '"engine": "encoder", "code": "[a-z0-9-]*", "threads": 1, "gb_per_s": [0-9.]*[1-9]' "$folder/exact.json")" -eq 6 ]
 check "scans of codes are measured, certified and probable" \
     [ "$(grep -c '"engine": "\(certified\|probable\)", "type"' "$folder/exact.json")" -eq 24 ]
 check "rows of each stage are counted" grep -q '"engine": "certified", .*"rows": {"4-bit": [0-9]*, "int8": [0-9]*, "f32": [0-9]*}' "$folder/exact.json"
