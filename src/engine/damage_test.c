@@ -112,6 +112,17 @@ static void round_of_care(fixture *f)
     WG_OK(wg_care_round(f->database, &error));
 }
 
+// Until the thread has taken up what earlier writes wanted.
+static void wait_for_care(const fixture *f)
+{
+    for (bool wanted = true; wanted;) {
+        wg_mutex_lock(&f->database->wake_lock);
+        wanted = f->database->care_wanted;
+        wg_mutex_unlock(&f->database->wake_lock);
+        if (wanted) wg_sleep_ms(1);
+    }
+}
+
 static void delete_one(waggle_collection *collection, uint64_t id)
 {
     waggle_error error;
@@ -669,6 +680,7 @@ WG_TEST(a_log_that_is_held_does_not_keep_care_busy)
     WG_CHECK(s.bytes_log > 4u << 20);
     WG_CHECK(s.seals < 20);
     // A round that was wanted would wait for this lock, and the next wish for the round.
+    wait_for_care(&f);
     wg_mutex_lock(&f.database->care);
     for (uint64_t i = 0; i < 3; i++)
         put(f.good, 1000, 4);
