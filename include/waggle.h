@@ -678,10 +678,15 @@ typedef struct waggle_statistics {
     uint64_t queries;
     uint64_t rows_scanned;
     uint64_t blocks_verified;
-    bool read_only;         ///< writes are refused, by request or after a failure
-    uint64_t codes_made;    ///< files of codes
-    uint64_t codes_dropped; ///< that were damaged, or of something else
-    uint64_t bytes_codes;   ///< of open collections, on disk; also in bytes_disk
+    bool read_only;          ///< writes are refused, by request or after a failure
+    uint64_t codes_made;     ///< files of codes
+    uint64_t codes_dropped;  ///< that were damaged, or of something else
+    uint64_t bytes_codes;    ///< of open collections, on disk; also in bytes_disk
+    uint64_t rows_1bit;      ///< rows that searches looked at by 1-bit codes,
+    uint64_t rows_4bit;      ///<   by 4-bit codes,
+    uint64_t rows_int8;      ///<   by int8 codes,
+    uint64_t rows_scored;    ///<   and that they scored
+    uint64_t blocks_widened; ///< of searches, as in waggle_search_info
 } waggle_statistics;
 
 WAGGLE_API waggle_status waggle_statistics_get(waggle_database *database,

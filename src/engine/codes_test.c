@@ -438,11 +438,20 @@ WG_TEST(certified_answers_are_those_of_the_rows_through_every_change)
     end(&f);
 }
 
+static uint64_t rows_of(const waggle_search_info *info, const char *stage)
+{
+    for (uint32_t i = 0; i < info->stage_count; i++)
+        if (strcmp(info->stages[i].name, stage) == 0) return info->stages[i].rows;
+    return 0;
+}
+
 // What a search reports: its scan, its first stage, and that each row was looked at by codes or as it is.
 static void check_report(fixture *f, waggle_scan asked, waggle_scan ran, const char *first,
                          uint64_t head_rows)
 {
+    waggle_statistics before = statistics_of(f);
     waggle_hits *hits = search(f, 1, 5, asked);
+    waggle_statistics after = statistics_of(f);
     const waggle_search_info *info = waggle_hits_info(hits);
     const waggle_search_stage *last = &info->stages[info->stage_count - 1];
     uint64_t bytes = 0;
@@ -461,6 +470,11 @@ static void check_report(fixture *f, waggle_scan asked, waggle_scan ran, const c
         bytes += info->stages[i].bytes;
     WG_CHECK_U64(info->bytes_scanned, bytes);
     WG_CHECK_U64(info->rows_scanned, 2 * POINTS + head_rows);
+    WG_CHECK_U64(after.rows_1bit - before.rows_1bit, rows_of(info, "1-bit"));
+    WG_CHECK_U64(after.rows_4bit - before.rows_4bit, rows_of(info, "4-bit"));
+    WG_CHECK_U64(after.rows_int8 - before.rows_int8, rows_of(info, "int8"));
+    WG_CHECK_U64(after.rows_scored - before.rows_scored, last->rows);
+    WG_CHECK_U64(after.blocks_widened - before.blocks_widened, info->blocks_widened);
     waggle_hits_destroy(hits);
 }
 

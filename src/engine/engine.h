@@ -110,6 +110,8 @@ typedef struct wg_catalog {
 
 typedef struct wg_counters {
     _Atomic uint64_t seals, compactions, searches, queries, rows_scanned, codes_made, codes_dropped;
+    _Atomic uint64_t rows_coded[WG_CODE_B1 + 1]; // by kind: looked at by searches
+    _Atomic uint64_t rows_scored, blocks_widened;
 } wg_counters; // relaxed: figures
 
 struct wg_async;

@@ -253,16 +253,26 @@ static void statistics_collections(waggle_database *database, waggle_statistics 
     s->bytes_disk += wg_manifest_size(database->manifest) + s->bytes_log;
 }
 
+static uint64_t counted(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
 static void statistics_counters(const waggle_database *database, waggle_statistics *s)
 {
     const wg_counters *c = &database->counters;
-    s->seals = atomic_load_explicit(&c->seals, memory_order_relaxed);
-    s->compactions = atomic_load_explicit(&c->compactions, memory_order_relaxed);
-    s->searches = atomic_load_explicit(&c->searches, memory_order_relaxed);
-    s->queries = atomic_load_explicit(&c->queries, memory_order_relaxed);
-    s->rows_scanned = atomic_load_explicit(&c->rows_scanned, memory_order_relaxed);
-    s->codes_made = atomic_load_explicit(&c->codes_made, memory_order_relaxed);
-    s->codes_dropped = atomic_load_explicit(&c->codes_dropped, memory_order_relaxed);
+    s->seals = counted(&c->seals);
+    s->compactions = counted(&c->compactions);
+    s->searches = counted(&c->searches);
+    s->queries = counted(&c->queries);
+    s->rows_scanned = counted(&c->rows_scanned);
+    s->codes_made = counted(&c->codes_made);
+    s->codes_dropped = counted(&c->codes_dropped);
+    s->rows_1bit = counted(&c->rows_coded[WG_CODE_B1]);
+    s->rows_4bit = counted(&c->rows_coded[WG_CODE_I4]);
+    s->rows_int8 = counted(&c->rows_coded[WG_CODE_I8]);
+    s->rows_scored = counted(&c->rows_scored);
+    s->blocks_widened = counted(&c->blocks_widened);
 }
 
 waggle_status waggle_statistics_get(waggle_database *database, waggle_statistics *statistics,

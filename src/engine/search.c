@@ -317,6 +317,25 @@ static void scan_describe(const search *s, waggle_hits *hits)
     }
 }
 
+static void count(_Atomic uint64_t *counter, uint64_t more)
+{
+    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+static void search_count(const search *s)
+{
+    wg_counters *counters = &s->collection->database->counters;
+    const wg_scan_report *report = &s->answer.report;
+    count(&counters->searches, 1);
+    count(&counters->queries, s->rows->count);
+    count(&counters->rows_scanned, s->answer.rows_scanned);
+    for (uint32_t kind = 0; kind < WG_COUNT(report->codes); kind++)
+        if (report->codes[kind].rows > 0)
+            count(&counters->rows_coded[kind], report->codes[kind].rows);
+    count(&counters->rows_scored, report->rows.rows);
+    if (report->blocks_widened > 0) count(&counters->blocks_widened, report->blocks_widened);
+}
+
 // ---- Front ---------------------------------------------------------------------------------------
 
 // Where the answer and the lists that it is collected in could pass the memory budget, what is kept for later searches
@@ -394,11 +413,7 @@ waggle_status waggle_search(waggle_collection *collection, const waggle_rows *qu
     if (status == WAGGLE_OK) status = search_run(&s, k, error);
     if (status == WAGGLE_OK) status = hits_create(&s, k, hits, error);
     if (status == WAGGLE_OK) {
-        wg_counters *counters = &database->counters;
-        atomic_fetch_add_explicit(&counters->searches, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&counters->queries, queries->count, memory_order_relaxed);
-        atomic_fetch_add_explicit(&counters->rows_scanned, s.answer.rows_scanned,
-                                  memory_order_relaxed);
+        search_count(&s);
         (*hits)->info = (waggle_search_info){.device = database->device_name,
                                              .index = "flat",
                                              .simd = wg_device_cpu_simd(database->device),
