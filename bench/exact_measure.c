@@ -12,10 +12,11 @@
 
 #define BURST_S 0.3 // calls go on for so long,
 #define BURST_QUICK_S 0.01
-#define BURST_CALLS 12u  // but are not more than this
-#define CHECKED 100u     // queries whose recall is checked, at least
-#define CHECKED_PEER 20u // and of peers
-#define PEER_QUERIES 10u // hnswlib searches one by one: its time per query is that of a few
+#define BURST_CALLS 12u    // but are not more than this,
+#define BURST_CALLS_MIN 2u // nor fewer
+#define CHECKED 100u       // queries whose recall is checked, at least
+#define CHECKED_PEER 20u   // and of peers
+#define PEER_QUERIES 10u   // hnswlib searches one by one: its time per query is that of a few
 
 // Searches count queries from first on; ids, if not NULL, receives EXACT_K per query (UINT64_MAX = none).
 typedef double (*search_fn)(exact_run *run, const void *how, uint64_t first, uint32_t count,
@@ -120,7 +121,8 @@ static double burst(exact_run *run, search_fn search, const void *how, uint32_t 
 {
     double best = 0;
     double end = burst_end(run);
-    for (uint32_t i = 0; i < BURST_CALLS && (i == 0 || bench_seconds() < end); i++) {
+    uint32_t least = run->options->quick ? 1 : BURST_CALLS_MIN;
+    for (uint32_t i = 0; i < BURST_CALLS && (i < least || bench_seconds() < end); i++) {
         uint64_t places = BENCH_SET_QUERIES / batch;
         uint64_t first = (pair * BURST_CALLS + i) % places * batch;
         double seconds = search(run, how, first, batch, NULL) / batch;

@@ -5,7 +5,8 @@
 //        components), vf_sub, vf_fma(a, b, c) = a * b + c rounded once, vf_add, vf_abs, vf_max,
 //        vf_sum (the tree), vf_peak (the largest lane)
 //   vi   32 int16: vi_zero, vi_u8, vi_i8 (load and widen 32 components), vi_sub, vi_abs, vi_max, vi_peak
-//   va   32-bit sums: va_zero, va_madd(acc, a, b) = acc + a * b, va_sum modulo 2^32
+//   va   32-bit sums: va_zero, va_madd(acc, a, b) = acc + a * b, va_sum modulo 2^32; where WG_SUM_ROWS is defined, va_sums of
+//        so many at once
 //   vb   64 bytes as they are: vb_load
 //   vh   counts of bits: vh_zero, vh_add(acc, a, b) = acc + bits of a ^ b, vh_sum
 //
@@ -86,24 +87,41 @@ WG_INLINE vi i_linf(vi acc, vi q, vi x)
     return vi_max(acc, vi_abs(vi_sub(q, x)));
 }
 
-WG_INLINE float finish_unsigned(va acc)
+// WG_FINISH(name, accumulator, value): the scores of a block's rows.
+#define WG_FINISH(name, accumulator, value)                                        \
+    WG_INLINE void name(const accumulator *acc, uint32_t row_count, float *scores) \
+    {                                                                              \
+        WG_UNROLL for (uint32_t r = 0; r < row_count; r++) scores[r] = value;      \
+    }
+
+WG_FINISH(finish_sums, vf, vf_sum(acc[r]))
+WG_FINISH(finish_peaks, vf, vf_peak(acc[r]))
+WG_FINISH(finish_byte_peaks, vi, (float)vi_peak(acc[r]))
+WG_FINISH(finish_bits, vh, (float)vh_sum(acc[r]))
+
+WG_INLINE void sums_of(const va *acc, uint32_t row_count, uint32_t *sums)
 {
-    return (float)va_sum(acc);
+#ifdef WG_SUM_ROWS
+    if (row_count == WG_SUM_ROWS) {
+        va_sums(acc, sums);
+        return;
+    }
+#endif
+    WG_UNROLL for (uint32_t r = 0; r < row_count; r++) sums[r] = va_sum(acc[r]);
 }
 
-WG_INLINE float finish_signed(va acc)
+WG_INLINE void finish_unsigned(const va *acc, uint32_t row_count, float *scores)
 {
-    return (float)(int32_t)va_sum(acc);
+    uint32_t sums[WG_TILE_ROWS];
+    sums_of(acc, row_count, sums);
+    WG_UNROLL for (uint32_t r = 0; r < row_count; r++) scores[r] = (float)sums[r];
 }
 
-WG_INLINE float finish_peak(vi acc)
+WG_INLINE void finish_signed(const va *acc, uint32_t row_count, float *scores)
 {
-    return (float)vi_peak(acc);
-}
-
-WG_INLINE float finish_bits(vh acc)
-{
-    return (float)vh_sum(acc);
+    uint32_t sums[WG_TILE_ROWS];
+    sums_of(acc, row_count, sums);
+    WG_UNROLL for (uint32_t r = 0; r < row_count; r++) scores[r] = (float)(int32_t)sums[r];
 }
 
 WG_INLINE void rows_fetch(const uint8_t *row)
@@ -137,7 +155,7 @@ WG_INLINE void rows_fetch(const uint8_t *row)
             WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                     \
             {                                                                                      \
                 const uint8_t *row = rows + r * row_stride + at;                                   \
-                if (row_count > 1) rows_fetch(row);                                                \
+                if (row_count > 1 && at % 64 == 0) rows_fetch(row);                                \
                 vector x = load(row);                                                              \
                 WG_UNROLL for (uint32_t q = 0; q < query_count; q++)                               \
                 {                                                                                  \
@@ -147,10 +165,7 @@ WG_INLINE void rows_fetch(const uint8_t *row)
         }                                                                                          \
         WG_UNROLL for (uint32_t q = 0; q < query_count; q++)                                       \
         {                                                                                          \
-            WG_UNROLL for (uint32_t r = 0; r < row_count; r++)                                     \
-            {                                                                                      \
-                scores[q * WG_TILE_ROWS + r] = finish(acc[q][r]);                                  \
-            }                                                                                      \
+            finish(acc[q], row_count, scores + q * WG_TILE_ROWS);                                  \
         }                                                                                          \
     }                                                                                              \
                                                                                                    \
@@ -182,17 +197,17 @@ WG_INLINE void rows_fetch(const uint8_t *row)
         }                                                                                          \
     }
 
-#define WG_FLOAT_TILES(type, size)                                                  \
-    WG_TILE(l2_##type, vf, vf_zero, f_l2, vf_sum, vf, vf_##type, 16, 16 * (size))   \
-    WG_TILE(dot_##type, vf, vf_zero, f_dot, vf_sum, vf, vf_##type, 16, 16 * (size)) \
-    WG_TILE(l1_##type, vf, vf_zero, f_l1, vf_sum, vf, vf_##type, 16, 16 * (size))   \
-    WG_TILE(linf_##type, vf, vf_zero, f_linf, vf_peak, vf, vf_##type, 16, 16 * (size))
+#define WG_FLOAT_TILES(type, size)                                                       \
+    WG_TILE(l2_##type, vf, vf_zero, f_l2, finish_sums, vf, vf_##type, 16, 16 * (size))   \
+    WG_TILE(dot_##type, vf, vf_zero, f_dot, finish_sums, vf, vf_##type, 16, 16 * (size)) \
+    WG_TILE(l1_##type, vf, vf_zero, f_l1, finish_sums, vf, vf_##type, 16, 16 * (size))   \
+    WG_TILE(linf_##type, vf, vf_zero, f_linf, finish_peaks, vf, vf_##type, 16, 16 * (size))
 
 #define WG_BYTE_TILES(type, finish_dot)                                           \
     WG_TILE(l2_##type, va, va_zero, i_l2, finish_unsigned, vi, vi_##type, 32, 32) \
     WG_TILE(dot_##type, va, va_zero, i_dot, finish_dot, vi, vi_##type, 32, 32)    \
     WG_TILE(l1_##type, va, va_zero, i_l1, finish_unsigned, vi, vi_##type, 32, 32) \
-    WG_TILE(linf_##type, vi, vi_zero, i_linf, finish_peak, vi, vi_##type, 32, 32)
+    WG_TILE(linf_##type, vi, vi_zero, i_linf, finish_byte_peaks, vi, vi_##type, 32, 32)
 
 WG_FLOAT_TILES(f32, 4)
 WG_FLOAT_TILES(f16, 2)
@@ -381,7 +396,7 @@ WG_PANEL(i8)
                 acc[r] = step(acc[r], x, x);                                                \
             }                                                                               \
         }                                                                                   \
-        WG_UNROLL for (uint32_t r = 0; r < row_count; r++) squares[r] = finish(acc[r]);     \
+        finish(acc, row_count, squares);                                                    \
     }                                                                                       \
                                                                                             \
     static void squares_##type(const void *rows, size_t row_stride, uint32_t row_count,     \
@@ -399,9 +414,9 @@ WG_PANEL(i8)
         }                                                                                   \
     }
 
-WG_SQUARES(f32, vf, vf_zero, f_dot, vf_sum, vf, vf_f32, 16, 64)
-WG_SQUARES(f16, vf, vf_zero, f_dot, vf_sum, vf, vf_f16, 16, 32)
-WG_SQUARES(bf16, vf, vf_zero, f_dot, vf_sum, vf, vf_bf16, 16, 32)
+WG_SQUARES(f32, vf, vf_zero, f_dot, finish_sums, vf, vf_f32, 16, 64)
+WG_SQUARES(f16, vf, vf_zero, f_dot, finish_sums, vf, vf_f16, 16, 32)
+WG_SQUARES(bf16, vf, vf_zero, f_dot, finish_sums, vf, vf_bf16, 16, 32)
 WG_SQUARES(u8, va, va_zero, i_dot, finish_unsigned, vi, vi_u8, 32, 32)
 WG_SQUARES(i8, va, va_zero, i_dot, finish_unsigned, vi, vi_i8, 32, 32)
 

@@ -112,15 +112,18 @@ static void apply_norms(float *scores, uint32_t count, float query_norm, const f
     }
 }
 
-// Bit r: the score of row r could enter. Branch-free: after the first blocks, hardly any does.
-static uint32_t wanted(const wg_topk *topk, float *scores)
+// Bit r: the score of row r could enter, or is not a number. Branch-free: after the first blocks, hardly any does.
+static uint32_t wanted(const wg_topk *topk, const float *scores)
 {
-    float worst = wg_topk_worst(topk); // what counts for a score that is not a number
+    float bound = topk->bound;
     uint32_t bits = 0;
 
-    for (uint32_t r = 0; r < WG_TILE_ROWS; r++) {
-        scores[r] = isnan(scores[r]) ? worst : scores[r];
-        bits |= (uint32_t)wg_topk_wants(topk, scores[r]) << r;
+    if (topk->lowest) {
+        for (uint32_t r = 0; r < WG_TILE_ROWS; r++)
+            bits |= (scores[r] > bound ? 0u : 1u) << r;
+    } else {
+        for (uint32_t r = 0; r < WG_TILE_ROWS; r++)
+            bits |= (scores[r] < bound ? 0u : 1u) << r;
     }
     return bits;
 }
@@ -129,7 +132,8 @@ static void collect(uint32_t view, uint64_t row, uint32_t bits, float *scores, w
 {
     for (bits &= wanted(topk, scores); bits != 0; bits &= bits - 1) {
         uint32_t r = (uint32_t)__builtin_ctz(bits);
-        wg_topk_push(topk, scores[r], view, row + r);
+        float score = isnan(scores[r]) ? wg_topk_worst(topk) : scores[r];
+        if (wg_topk_wants(topk, score)) wg_topk_push(topk, score, view, row + r);
     }
 }
 

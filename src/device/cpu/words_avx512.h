@@ -163,7 +163,11 @@ INLINE va va_zero(void)
 
 INLINE va va_madd(va acc, vi a, vi b)
 {
+#ifdef WG_PANEL_BYTES // VNNI
+    return _mm512_dpwssd_epi32(acc, a, b);
+#else
     return _mm512_add_epi32(acc, _mm512_madd_epi16(a, b));
+#endif
 }
 
 INLINE uint32_t va_sum(va v)
@@ -173,6 +177,30 @@ INLINE uint32_t va_sum(va v)
     b = _mm_add_epi32(b, _mm_shuffle_epi32(b, 0x4e));
     b = _mm_add_epi32(b, _mm_shuffle_epi32(b, 0xb1));
     return (uint32_t)_mm_cvtsi128_si32(b);
+}
+
+// Each four lanes: parts of the sums of four rows.
+INLINE va va_quad(const va *rows)
+{
+    va ab = _mm512_add_epi32(_mm512_unpacklo_epi32(rows[0], rows[1]),
+                             _mm512_unpackhi_epi32(rows[0], rows[1]));
+    va cd = _mm512_add_epi32(_mm512_unpacklo_epi32(rows[2], rows[3]),
+                             _mm512_unpackhi_epi32(rows[2], rows[3]));
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+}
+
+// Neighboring quarters of both are added.
+INLINE va va_halve(va a, va b)
+{
+    return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
+}
+
+#define WG_SUM_ROWS 8u
+
+INLINE void va_sums(const va *rows, uint32_t *sums)
+{
+    va quarters = va_halve(va_quad(rows), va_quad(rows + 4));
+    _mm256_storeu_si256((void *)sums, _mm512_castsi512_si256(va_halve(quarters, quarters)));
 }
 
 // ---- 64 bytes ----------------------------------------------------------------------------------
@@ -302,22 +330,6 @@ INLINE va va_code_b1(va acc, const uint8_t *code, const uint8_t *plane)
     memcpy(set, code, sizeof(set));
     return va_small(acc, one, _mm512_maskz_mov_epi8(set[0], vb_load(plane)), one,
                     _mm512_maskz_mov_epi8(set[1], vb_load(plane + 64)));
-}
-
-// Each four lanes: parts of the sums of four rows.
-INLINE va va_quad(const va *rows)
-{
-    va ab = _mm512_add_epi32(_mm512_unpacklo_epi32(rows[0], rows[1]),
-                             _mm512_unpackhi_epi32(rows[0], rows[1]));
-    va cd = _mm512_add_epi32(_mm512_unpacklo_epi32(rows[2], rows[3]),
-                             _mm512_unpackhi_epi32(rows[2], rows[3]));
-    return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-}
-
-// Neighboring quarters of both are added.
-INLINE va va_halve(va a, va b)
-{
-    return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
 }
 
 INLINE vf va_rows(const va *rows, bool twice, int32_t minus)
