@@ -1,6 +1,10 @@
 #include "engine/codes.h"
 
 #define EVENT_TEXT 600u
+// Parts that come one after the other are soon merged, and their codes would be made in vain, against the writes that they come
+// from: codes wait until nothing has come for so long, but no longer than LATEST_MS, or until somebody waits for them.
+#define QUIET_MS 2000u
+#define LATEST_MS 60000u
 
 // ---- Which parts get codes ----------------------------------------------------------------------
 
@@ -289,6 +293,22 @@ void wg_codes_now(waggle_database *database)
     if (wanted) round_run(database, &failure);
 }
 
+// The caller holds wake_lock.
+static void settle(waggle_database *database)
+{
+    uint64_t latest = wg_now_ns() + LATEST_MS * UINT64_C(1000000);
+    uint64_t quiet = 0;
+    while (!database->stopping && database->codes_wished == database->codes_answered) {
+        uint64_t now = wg_now_ns();
+        if (database->codes_wanted) quiet = now + QUIET_MS * UINT64_C(1000000);
+        database->codes_wanted = false;
+        uint64_t until = WG_MIN(quiet, latest);
+        if (now >= until) return;
+        (void)wg_cond_wait_ms(&database->codes_wake, &database->wake_lock,
+                              (uint32_t)((until - now) / 1000000) + 1);
+    }
+}
+
 static void codes_run(void *context)
 {
     waggle_database *database = context;
@@ -299,6 +319,7 @@ static void codes_run(void *context)
             wg_cond_wait(&database->codes_wake, &database->wake_lock);
             continue;
         }
+        settle(database);
         uint64_t wished = database->codes_wished;
         database->codes_wanted = false;
         wg_mutex_unlock(&database->wake_lock);

@@ -1,7 +1,7 @@
 // Codes of sealed parts: which parts get them, when they are made, and what searches use of them.
 //
-// Codes are made in the background, by a thread of their own (no threads: in the caller's, with wg_care_now), for every open
-// collection in turn. Nothing waits for them but waggle_codes_wait(): a part without codes is scanned as it is. They are
+// Codes are made in the background, by a thread of their own when writes have come to rest (no threads: in the caller's, with
+// wg_care_now), for every open collection in turn. Nothing waits for them but waggle_codes_wait(): a part without codes is scanned as it is. They are
 // derived data. A file that does not fit its part, or is damaged, is reported once (event=codes_dropped), never used, removed,
 // and made again: at once if it is found when the part is opened; when the part is opened next if it is found by a search,
 // for other searches may be reading it.
