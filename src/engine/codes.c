@@ -3,8 +3,8 @@
 #define EVENT_TEXT 600u
 // Parts that come one after the other are soon merged, and their codes would be made in vain, against the writes that they come
 // from: codes wait until nothing has come for so long, but no longer than LATEST_MS, or until somebody waits for them.
-#define QUIET_MS 2000u
-#define LATEST_MS 60000u
+#define QUIET_MS 10000u
+#define LATEST_MS 120000u
 
 // ---- Which parts get codes ----------------------------------------------------------------------
 
