@@ -46,7 +46,7 @@ struct wg_batch {
     uint32_t block_rows;
     uint32_t padded;   // queries, rounded up to whole vectors
     size_t lane_size;  // bytes of a query in its panel
-    uint8_t *panel;    // groups of panel_queries, the last one narrower
+    uint8_t *panel;    // group by group
     int32_t *starts;   // by query; of a panel of bytes
     double *squares;   // by query: |q|^2 as computed; infinity if too large
     double score_unit; // g(m)
@@ -72,8 +72,12 @@ struct wg_batch_scratch {
 
 static uint32_t group_count(const wg_batch *batch)
 {
-    uint32_t width = batch->kernels->panel_queries;
-    return (batch->job->query_count + width - 1) / width;
+    return wg_panel_group_count(batch->kernels, batch->job->query_count);
+}
+
+static wg_panel_group group_at(const wg_batch *batch, uint32_t group)
+{
+    return wg_panel_group_at(batch->kernels, batch->job->query_count, group);
 }
 
 static bool has_bytes(const wg_kernels *kernels, const wg_flat_job *job)
@@ -98,52 +102,52 @@ static const uint8_t *query_at(const wg_batch *batch, uint32_t query)
     return (const uint8_t *)batch->job->queries + query * batch->job->query_stride;
 }
 
-static uint32_t width_of(const wg_batch *batch, uint32_t group)
+static uint8_t *panel_of(const wg_batch *batch, const wg_panel_group *group)
 {
-    uint32_t full = batch->kernels->panel_queries;
-    return WG_MIN(full, batch->padded - group * full);
+    return batch->panel + (size_t)group->first * batch->lane_size;
 }
 
-static uint8_t *panel_of(const wg_batch *batch, uint32_t group)
+static void pack_floats(const wg_batch *batch, const wg_panel_group *group, uint32_t at,
+                        float *components)
 {
-    return batch->panel + (size_t)group * batch->kernels->panel_queries * batch->lane_size;
-}
-
-static void pack_floats(const wg_batch *batch, uint32_t query, float *components)
-{
-    uint32_t group = query / batch->kernels->panel_queries;
-    uint32_t width = width_of(batch, group);
-    float *lane = (float *)(void *)panel_of(batch, group) + query % batch->kernels->panel_queries;
-    wg_row_to_f32(batch->job->type, query_at(batch, query), batch->job->dim, components);
+    const uint8_t *query = query_at(batch, group->first + at);
+    float *lane = (float *)(void *)panel_of(batch, group) + at;
+    wg_row_to_f32(batch->job->type, query, batch->job->dim, components);
     for (uint32_t i = 0; i < batch->job->dim; i++)
-        lane[(size_t)i * width] = components[i];
+        lane[(size_t)i * group->width] = components[i];
 }
 
-static void pack_bytes(const wg_batch *batch, uint32_t query)
+static void pack_bytes(const wg_batch *batch, const wg_panel_group *group, uint32_t at)
 {
-    uint32_t group = query / batch->kernels->panel_queries;
-    size_t width = width_of(batch, group);
-    uint8_t *lane = panel_of(batch, group) + 4 * (size_t)(query % batch->kernels->panel_queries);
-    const uint8_t *bytes = query_at(batch, query);
+    size_t width = group->width;
+    uint8_t *lane = panel_of(batch, group) + 4 * (size_t)at;
+    const uint8_t *bytes = query_at(batch, group->first + at);
     int32_t sum = 0;
     for (uint32_t i = 0; i < batch->job->dim; i++) {
         lane[i / 4 * width * 4 + i % 4] = bytes[i];
         sum += batch->job->type == WAGGLE_U8 ? bytes[i] : -(int32_t)(int8_t)bytes[i];
     }
-    batch->starts[query] = sum * 128;
+    batch->starts[group->first + at] = sum * 128;
+}
+
+static void pack_group(const wg_batch *batch, const wg_panel_group *group, float *components)
+{
+    for (uint32_t at = 0; at < group->count; at++) {
+        if (batch->bytes)
+            pack_bytes(batch, group, at);
+        else
+            pack_floats(batch, group, at, components);
+    }
 }
 
 static waggle_status pack(const wg_batch *batch, waggle_error *error)
 {
-    const wg_flat_job *job = batch->job;
-    size_t size = job->dim * sizeof(float);
-    float *components = wg_arena_alloc(job->scratch, size, 64);
+    size_t size = batch->job->dim * sizeof(float);
+    float *components = wg_arena_alloc(batch->job->scratch, size, 64);
     if (components == NULL) return wg_fail_memory(error, size, "a batch");
-    for (uint32_t q = 0; q < job->query_count; q++) {
-        if (batch->bytes)
-            pack_bytes(batch, q);
-        else
-            pack_floats(batch, q, components);
+    for (uint32_t g = 0; g < group_count(batch); g++) {
+        wg_panel_group group = group_at(batch, g);
+        pack_group(batch, &group, components);
     }
     return WAGGLE_OK;
 }
@@ -294,8 +298,8 @@ static void pair_score(const wg_batch *batch, wg_batch_scratch *scratch, const p
 static void group_tile(const wg_batch *batch, wg_batch_scratch *scratch, const panel_rows *p,
                        uint64_t row, uint32_t candidates, uint32_t group, wg_topk *topks)
 {
-    uint32_t first = group * batch->kernels->panel_queries;
-    uint32_t queries = WG_MIN(batch->kernels->panel_queries, batch->job->query_count - first);
+    wg_panel_group of = group_at(batch, group);
+    uint32_t first = of.first;
     uint32_t count = (uint32_t)WG_MIN(p->end - row, (uint64_t)WG_TILE_ROWS);
     uint64_t masks[WG_TILE_ROWS];
     wg_panel_limits limits = {.floor = scratch->floors + first,
@@ -306,17 +310,17 @@ static void group_tile(const wg_batch *batch, wg_batch_scratch *scratch, const p
                               .ahead_stride = p->view->stride,
                               .ahead_step = p->ahead_step};
     wg_panel_fn panel = batch->kernels->panel[batch->bytes ? batch->job->type : WAGGLE_F32];
-    panel(p->rows + (row - p->begin) * p->stride, p->stride, count, panel_of(batch, group),
-          width_of(batch, group), batch->job->dim, &limits, masks);
+    panel(p->rows + (row - p->begin) * p->stride, p->stride, count, panel_of(batch, &of), of.width,
+          batch->job->dim, &limits, masks);
     group_counts *counts = &scratch->groups[group];
     if (counts->tried >= 4 * DIRECT_PAIRS) {
         counts->tried /= 2;
         counts->kept /= 2;
     }
-    counts->tried += count * queries;
+    counts->tried += count * of.count;
     for (uint32_t bits = candidates; bits != 0; bits &= bits - 1) {
         uint32_t r = (uint32_t)__builtin_ctz(bits);
-        for (uint64_t left = masks[r] & ((UINT64_C(1) << queries) - 1); left != 0;
+        for (uint64_t left = masks[r] & ((UINT64_C(1) << of.count) - 1); left != 0;
              left &= left - 1) {
             uint32_t query = first + (uint32_t)__builtin_ctzll(left);
             counts->kept++;
@@ -372,12 +376,12 @@ static bool is_direct(group_counts *counts)
 static void direct_block(const wg_batch *batch, wg_batch_scratch *scratch, const panel_rows *p,
                          uint32_t group, wg_topk *topks)
 {
-    uint32_t first = group * batch->kernels->panel_queries;
-    uint32_t count = WG_MIN(batch->kernels->panel_queries, batch->job->query_count - first);
+    wg_panel_group of = group_at(batch, group);
 
-    wg_scan_tiles(batch->kernels, batch->job, p->view_index, p->begin, p->end, first, count, topks);
+    wg_scan_tiles(batch->kernels, batch->job, p->view_index, p->begin, p->end, of.first, of.count,
+                  topks);
     // Bounds of a large k move seldom: panels could not wait for the next time.
-    for (uint32_t query = first; query < first + count; query++)
+    for (uint32_t query = of.first; query < of.first + of.count; query++)
         limits_set(batch, scratch, query, &topks[query]);
 }
 

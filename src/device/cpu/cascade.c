@@ -42,7 +42,7 @@ struct wg_cascade {
     uint32_t frame_count;
     wg_code_query *queries; // frame by frame, query_count each
     int8_t *planes;         // of the queries
-    uint8_t *panel;         // frame by frame: groups of panel_queries, the last one narrower
+    uint8_t *panel;         // frame by frame, group by group
     int32_t *starts;        // frame by frame, padded each
 };
 
@@ -126,28 +126,43 @@ bool wg_cascade_suits(const wg_kernels *kernels, const wg_flat_job *job)
 
 // ---- Queries -------------------------------------------------------------------------------------
 
-static uint32_t width_of(const wg_cascade *cascade, uint32_t group)
+static const wg_code_query *query_of(const wg_cascade *cascade, uint32_t frame, uint32_t q)
 {
-    uint32_t full = cascade->kernels->panel_queries;
-    return WG_MIN(full, cascade->padded - group * full);
+    return &cascade->queries[(size_t)frame * cascade->job->query_count + q];
 }
 
-static int8_t *panel_of(const wg_cascade *cascade, uint32_t frame, uint32_t group)
+static wg_panel_group group_at(const wg_cascade *cascade, uint32_t group)
 {
-    size_t lane = (size_t)frame * cascade->padded + group * cascade->kernels->panel_queries;
+    return wg_panel_group_at(cascade->kernels, cascade->job->query_count, group);
+}
+
+static int8_t *panel_of(const wg_cascade *cascade, uint32_t frame, const wg_panel_group *group)
+{
+    size_t lane = (size_t)frame * cascade->padded + group->first;
     return (int8_t *)cascade->panel + lane * cascade->lane_size;
 }
 
 // Four components of a query lie together.
-static void panel_pack(const wg_cascade *cascade, uint32_t frame, uint32_t q,
-                       const wg_code_query *query)
+static void lane_pack(const wg_cascade *cascade, uint32_t frame, const wg_panel_group *group,
+                      uint32_t at)
 {
-    uint32_t group = q / cascade->kernels->panel_queries;
-    size_t width = width_of(cascade, group);
-    int8_t *lane = panel_of(cascade, frame, group) + 4 * (q % cascade->kernels->panel_queries);
+    const wg_code_query *query = query_of(cascade, frame, group->first + at);
+    int8_t *lane = panel_of(cascade, frame, group) + 4 * (size_t)at;
     for (uint32_t i = 0; i < cascade->job->dim; i += 4) // a plane is zero beyond dim
-        memcpy(lane + i * width, query->plane[0] + i, 4);
-    cascade->starts[(size_t)frame * cascade->padded + q] = -128 * query->sum[0];
+        memcpy(lane + (size_t)i * group->width, query->plane[0] + i, 4);
+    cascade->starts[(size_t)frame * cascade->padded + group->first + at] = -128 * query->sum[0];
+}
+
+static void panels_pack(const wg_cascade *cascade)
+{
+    uint32_t groups = wg_panel_group_count(cascade->kernels, cascade->job->query_count);
+    for (uint32_t f = 0; f < cascade->frame_count; f++) {
+        for (uint32_t g = 0; g < groups; g++) {
+            wg_panel_group group = group_at(cascade, g);
+            for (uint32_t at = 0; at < group.count; at++)
+                lane_pack(cascade, f, &group, at);
+        }
+    }
 }
 
 static void query_prepare(const wg_cascade *cascade, uint32_t q, float *source, float *scratch)
@@ -160,7 +175,6 @@ static void query_prepare(const wg_cascade *cascade, uint32_t q, float *source, 
         size_t at = (size_t)f * job->query_count + q;
         wg_code_query_init(&cascade->queries[at], cascade->frames[f], source, 1,
                            cascade->planes + at * stride, scratch);
-        if (cascade->panels) panel_pack(cascade, f, q, &cascade->queries[at]);
     }
 }
 
@@ -210,6 +224,7 @@ static waggle_status queries_create(wg_cascade *cascade, waggle_error *error)
     for (uint32_t q = 0; ok && scratch != NULL && q < job->query_count; q++)
         query_prepare(cascade, q, scratch, scratch + job->dim);
     ok = ok && scratch != NULL;
+    if (ok && cascade->panels) panels_pack(cascade);
     return ok ? WAGGLE_OK : wg_fail_memory(error, planes_size, "the queries of a scan of codes");
 }
 
@@ -266,11 +281,6 @@ void wg_cascade_report(const wg_cascade_scratch *scratch, wg_scan_report *report
 }
 
 // ---- Thresholds ----------------------------------------------------------------------------------
-
-static const wg_code_query *query_of(const wg_cascade *cascade, uint32_t frame, uint32_t q)
-{
-    return &cascade->queries[(size_t)frame * cascade->job->query_count + q];
-}
 
 static void thresholds_set(const wg_cascade *cascade, wg_cascade_scratch *scratch, uint32_t q,
                            float bound)
@@ -478,7 +488,7 @@ typedef struct panel_pass {
     wg_cascade_scratch *scratch;
     const stage *stage;
     uint32_t view_index;
-    uint32_t group;
+    wg_panel_group group;
     uint64_t end;
     wg_topk *topks;
     uint32_t kept;    // pairs of the block
@@ -509,8 +519,8 @@ static void panel_tile(panel_pass *p, uint64_t row, uint32_t candidates)
 {
     const wg_cascade *c = p->cascade;
     const stage *s = p->stage;
-    uint32_t first = p->group * c->kernels->panel_queries;
-    uint32_t queries = WG_MIN(c->kernels->panel_queries, c->job->query_count - first);
+    const wg_panel_group *group = &p->group;
+    uint32_t first = group->first;
     const float *limits = p->scratch->limits + first;
     const uint8_t *codes = s->column->codes + row * s->stride;
     uint64_t masks[WG_TILE_ROWS];
@@ -523,14 +533,14 @@ static void panel_tile(panel_pass *p, uint64_t row, uint32_t candidates)
                                 // What is fetched may lie past the end: a prefetch never faults.
                                 .ahead = codes + WG_TILE_ROWS * s->stride * AHEAD_TILES,
                                 .ahead_stride = s->stride,
-                                .ahead_step = p->group == 0 ? 64 : 0};
+                                .ahead_step = first == 0 ? 64 : 0};
     c->kernels->codes_panel(codes, s->stride, (uint32_t)WG_MIN(p->end - row, WG_TILE_ROWS),
-                            panel_of(c, s->frame, p->group), width_of(c, p->group), c->job->dim,
-                            &of_group, masks);
+                            panel_of(c, s->frame, group), group->width, c->job->dim, &of_group,
+                            masks);
     uint64_t wanted = 0;
     for (uint32_t r = 0; r < WG_TILE_ROWS; r++) {
         bool candidate = (candidates >> r & 1) != 0;
-        masks[r] = candidate ? masks[r] & ((UINT64_C(1) << queries) - 1) : 0;
+        masks[r] = candidate ? masks[r] & ((UINT64_C(1) << group->count) - 1) : 0;
         wanted |= masks[r];
     }
     if (wanted != 0) pairs_score(p, row, first, masks);
@@ -558,8 +568,7 @@ static void group_block(panel_pass *p, uint64_t begin)
 {
     const wg_flat_job *job = p->cascade->job;
     const view_plan *plan = &p->cascade->plans[p->view_index];
-    uint32_t first = p->group * p->cascade->kernels->panel_queries;
-    uint32_t queries = WG_MIN(p->cascade->kernels->panel_queries, job->query_count - first);
+    uint32_t first = p->group.first, queries = p->group.count;
     query_state *state = &p->scratch->states[first]; // the counts of the group: pairs
     wg_scan_report *report = &p->scratch->report;
     uint64_t start = wg_now_ns();
@@ -581,7 +590,7 @@ static void group_block(panel_pass *p, uint64_t begin)
     report->rows.rows += p->kept;
     report->rows.bytes += p->kept * job->query_stride;
     report->rows.ns += p->late_ns;
-    if (p->group > 0) return; // the block is in the cache
+    if (first > 0) return; // the block is in the cache
     report->codes[p->stage->kind].rows += p->end - begin;
     report->codes[p->stage->kind].bytes += (p->end - begin) * stage_size(p->stage);
 }
@@ -607,6 +616,9 @@ void wg_cascade_block(const wg_cascade *cascade, wg_cascade_scratch *scratch, ui
                     .view_index = view,
                     .end = end,
                     .topks = topks};
-    for (; p.group * cascade->kernels->panel_queries < queries; p.group++)
+    uint32_t groups = wg_panel_group_count(cascade->kernels, queries);
+    for (uint32_t g = 0; g < groups; g++) {
+        p.group = group_at(cascade, g);
         group_block(&p, begin);
+    }
 }

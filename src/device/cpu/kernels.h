@@ -122,6 +122,32 @@ typedef struct wg_kernels {
     wg_codes_panel_fn codes_panel; // NULL: bytes are no faster than f32; width as of panel
 } wg_kernels;
 
+// The queries of a batch, in as few groups as panels of this level can take, evenly by vectors of 16: seven vectors are groups
+// of 3, 2 and 2, as a narrow panel is slower.
+typedef struct wg_panel_group {
+    uint32_t first; // query; its lanes lie in this order in the panels, too
+    uint32_t count; // of queries
+    uint32_t width; // count, rounded up to whole vectors
+} wg_panel_group;
+
+static inline uint32_t wg_panel_group_count(const wg_kernels *kernels, uint32_t queries)
+{
+    return (queries + kernels->panel_queries - 1) / kernels->panel_queries;
+}
+
+static inline wg_panel_group wg_panel_group_at(const wg_kernels *kernels, uint32_t queries,
+                                               uint32_t group)
+{
+    uint32_t groups = wg_panel_group_count(kernels, queries);
+    uint32_t vectors = (queries + 15) / 16;
+    uint32_t least = vectors / groups, wider = vectors % groups; // the first ones
+    uint32_t first = 16 * (group * least + WG_MIN(group, wider));
+    uint32_t width = 16 * (least + (group < wider ? 1u : 0u));
+
+    return (wg_panel_group){
+        .first = first, .count = WG_MIN(width, queries - first), .width = width};
+}
+
 // One per level, in the file of its name; kernels.c has the table.
 extern const wg_kernels wg_kernels_scalar;
 #if defined(__x86_64__)
